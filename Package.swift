@@ -1,0 +1,95 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// One target a room; Docs/architecture.md shows how a photo goes through them.
+
+let room: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+]
+
+// The kernels are compiled with optimisation in debug builds too: tests run them over real photos.
+// Contraction is off so that every CPU gives the same bits (a fused multiply-add rounds once, not twice).
+let kernel: [CSetting] = [
+    .unsafeFlags(["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
+]
+
+// An installed agent finds OpenVINO beside its prefix, a built one in the tree that it was built in.
+let openVINOLibraries: [LinkerSetting] = [
+    .unsafeFlags([
+        "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib/imgrec-agent",
+        "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../../../.deps/openvino/lib",
+    ])
+]
+
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+func rooms(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> [Target] {
+    [
+        .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: room),
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+            swiftSettings: room,
+            linkerSettings: openVINOLibraries),
+    ]
+}
+
+let package = Package(
+    name: "imgrec-agent",
+    products: [.executable(name: "imgrec-agent", targets: ["imgrec-agent"])],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
+    ],
+    targets: [
+        // C libraries
+        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
+        .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
+        .systemLibrary(name: "COpenVINO", pkgConfig: "openvino-c"),
+
+        .target(name: "CLinux"),
+
+        // Our kernels
+        .target(name: "CImagingKernels", cSettings: kernel),
+        .target(name: "CNeighbourKernels", cSettings: kernel),
+
+        // The command
+        .executableTarget(
+            name: "imgrec-agent",
+            dependencies: [
+                "Agent", "Catalogue", "Embedding", "Publishing", "Settings", "Systemd", "Watching",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: room,
+            linkerSettings: openVINOLibraries),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["imgrec-agent", "TestSupport", "Products", "Publishing"],
+            swiftSettings: room,
+            linkerSettings: openVINOLibraries),
+        .target(name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
+    ]
+        + rooms("Products", [.product(name: "Crypto", package: "swift-crypto")])
+        + rooms("StrictTOML", [toml])
+        + rooms("Settings", ["Products", "StrictTOML"])
+        + rooms("Watching", ["Products", "CInotifyTools"])
+        + rooms("Imaging", ["Products", "CTurboJPEG", "CPNG", "CWebP", "CImagingKernels"])
+        + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
+        + rooms("Neighbours", ["Products", "CNeighbourKernels"])
+        + rooms("Catalogue", ["Products", grdb])
+        + rooms("Publishing", ["Products", "CLinux"], resources: [.embedInCode("Resources/gallery.html")])
+        + rooms("Systemd")
+        + rooms(
+            "Agent",
+            [
+                "Products", "Settings", "Watching", "Imaging", "Embedding", "Neighbours", "Catalogue",
+                "Publishing",
+            ]),
+    cLanguageStandard: .c17
+)

@@ -1,0 +1,45 @@
+# Shared by the set-up scripts: where things go, how they speak, how a file is fetched and checked.
+# Sourced, not run. Everything lands in .deps, which git ignores.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+deps=$PWD/.deps
+downloads=$deps/downloads
+# Debian's own Python: the Debian packages numpy and onnx belong to it, whatever python3 is first on PATH.
+python=/usr/bin/python3
+architecture=$(uname -m)
+
+say() { printf '==> %s\n' "$*"; }
+fail() {
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+case $architecture in
+x86_64 | aarch64) ;;
+*) fail "OpenVINO has no build for $architecture; use an x86_64 or aarch64 machine." ;;
+esac
+
+# has_sha256 FILE SHA256: whether the file is there with exactly these bytes.
+has_sha256() {
+    [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$2" ]
+}
+
+# fetch_wheel PACKAGE==VERSION FILE SHA256 [PLATFORM]: a wheel from PyPI into .deps/downloads, checked.
+fetch_wheel() {
+    local requirement=$1 file=$downloads/$2 sha256=$3 platform=${4:-any}
+    if has_sha256 "$file" "$sha256"; then
+        say "$2: already downloaded"
+        return
+    fi
+    mkdir -p "$downloads"
+    rm -f "$file"
+    say "$2: downloading from PyPI"
+    "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.11 \
+        --platform "$platform" --dest "$downloads" "$requirement" ||
+        fail "could not download $requirement from PyPI. Check the network (or pip's proxy and index settings), then run the same command again."
+    [ -f "$file" ] ||
+        fail "PyPI served $requirement under another file name than $2. Please report it."
+    has_sha256 "$file" "$sha256" ||
+        fail "checksum mismatch: $file is not the file this project was built with (expected SHA-256 $sha256). Delete it and run again; if it happens twice, do not use it and please report it."
+}

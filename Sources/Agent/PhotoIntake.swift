@@ -1,0 +1,111 @@
+import Catalogue
+import Products
+
+/// Turns what became of photos into records for the catalogue.
+struct PhotoIntake {
+    /// The contents that have a vector, those that wait to be stored included.
+    private(set) var embedded: Set<ContentDigest>
+    private(set) var departures = Departures()
+    private(set) var readCount = 0
+    private(set) var embeddedCount = 0
+    /// Photos that cannot be read now but could before: they stay as they were.
+    private(set) var keptFailures: [ReconcileReport.Failure] = []
+
+    private let rules: String
+    private var images: [ImageRecord] = []
+    private var embeddings: [(digest: ContentDigest, embedding: Embedding)] = []
+    private var refused: [ContentDigest: String] = [:]
+    /// Photos whose content another photo is being embedded for.
+    private var waiting: [(reading: ReconcilePlan.Reading, stamp: FileStamp, digest: ContentDigest)] = []
+
+    /// How many vectors one transaction takes: what a power cut costs, against a wait for the disk each.
+    private static let batch = 64
+
+    init(plan: ReconcilePlan, rules: String, embedded: Set<ContentDigest>) {
+        self.rules = rules
+        self.embedded = embedded
+        images = plan.regrouped
+        departures.removed = plan.removed.map(\.path)
+        for (record, previous) in plan.obstructed { fail(record, previous: previous) }
+    }
+
+    var isWorthStoring: Bool { embeddings.count >= Self.batch || images.count >= Self.batch * 4 }
+
+    mutating func take(_ outcome: EmbeddingPipeline.Outcome, of reading: ReconcilePlan.Reading) {
+        switch outcome {
+        case .embedded(let stamp, let digest, let embedding):
+            readCount += 1
+            embeddedCount += 1
+            embedded.insert(digest)
+            embeddings.append((digest, embedding))
+            images.append(reading.record(stamp, .ready(digest)))
+        case .known(let stamp, let digest):
+            readCount += 1
+            if !settle(reading, stamp, digest) { waiting.append((reading, stamp, digest)) }
+        case .refused(let stamp, let digest, let reason):
+            readCount += digest == nil ? 0 : 1
+            if let digest { refused[digest] = reason }
+            fail(reading.record(stamp, reading.failure(reason, under: rules)), previous: reading.previous)
+        case .unreadable(let reason):
+            if reading.previous?.digest != nil {
+                keptFailures.append(ReconcileReport.Failure(path: reading.photo.path.text, reason: reason))
+            } else {
+                fail(reading.record(reading.photo.stamp, reading.failure(reason, under: nil)), previous: reading.previous)
+            }
+        case .vanished:
+            if reading.previous != nil { departures.removed.append(reading.photo.path) }
+        }
+    }
+
+    /// Once every photo is through: those that waited for another photo of the same content share its fate.
+    mutating func settleDuplicates() {
+        for (reading, stamp, digest) in waiting {
+            let isSettled = settle(reading, stamp, digest)
+            precondition(isSettled, "a content was claimed and neither embedded nor refused")
+        }
+        waiting = []
+    }
+
+    mutating func takeImages() -> [ImageRecord] {
+        defer { images = [] }
+        return images
+    }
+
+    mutating func takeEmbeddings() -> [(digest: ContentDigest, embedding: Embedding)] {
+        defer { embeddings = [] }
+        return embeddings
+    }
+
+    private mutating func settle(_ reading: ReconcilePlan.Reading, _ stamp: FileStamp, _ digest: ContentDigest) -> Bool {
+        if embedded.contains(digest) {
+            images.append(reading.record(stamp, .ready(digest)))
+            return true
+        }
+        guard let reason = refused[digest] else { return false }
+        fail(reading.record(stamp, reading.failure(reason, under: rules)), previous: reading.previous)
+        return true
+    }
+
+    /// A photo that was ready departs together with the next ranking; another one is stored as it is.
+    private mutating func fail(_ record: ImageRecord, previous: ImageRecord?) {
+        if previous?.digest != nil {
+            departures.failed.append(record)
+        } else if record != previous {
+            images.append(record)
+        }
+    }
+}
+
+extension ReconcilePlan.Reading {
+    fileprivate func record(_ stamp: FileStamp, _ state: ImageRecord.State) -> ImageRecord {
+        ImageRecord(path: photo.path, product: product, stamp: stamp, state: state)
+    }
+
+    /// Tries of one version of a file are counted together.
+    fileprivate func failure(_ reason: String, under rules: String?) -> ImageRecord.State {
+        guard let previous, case .failed(_, let attempts, _) = previous.state, previous.stamp == photo.stamp else {
+            return .failed(reason: reason, attempts: 1, under: rules)
+        }
+        return .failed(reason: reason, attempts: attempts + 1, under: rules)
+    }
+}

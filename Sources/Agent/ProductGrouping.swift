@@ -1,0 +1,21 @@
+import Products
+import Settings
+
+/// Tells which product a photo is of.
+struct ProductGrouping {
+    private let pattern: Regex<AnyRegexOutput>?
+
+    /// - Parameter pattern: a regular expression whose first group captures the product; empty for the default.
+    init(pattern: String) {
+        // Settings have compiled it once already; see Settings.check.
+        self.pattern = pattern.isEmpty ? nil : try? Regex(pattern)
+    }
+
+    /// A path that the pattern does not match, or whose first group is empty, is its own product.
+    func product(of path: ImagePath) -> ProductID {
+        guard let pattern, let match = path.text.firstMatch(of: pattern),
+            match.output.count > 1, let captured = match.output[1].substring, !captured.isEmpty
+        else { return ProductID(of: path) }
+        return ProductID(String(captured))
+    }
+}

@@ -1,0 +1,85 @@
+import Catalogue
+import Products
+import Watching
+
+/// What has to be done so that the catalogue agrees with the folder. Making a plan reads no photo.
+package struct ReconcilePlan: Sendable {
+    /// A photo that has to be read, and why.
+    package struct Reading: Sendable {
+        package enum Reason: String, Sendable {
+            case added, changed
+            /// It failed before, and may not now.
+            case retried
+            /// Its vector is of another model.
+            case modelChanged
+        }
+
+        package let photo: FolderScan.Photo
+        package let product: ProductID
+        package let reason: Reason
+        package let previous: ImageRecord?
+    }
+
+    package private(set) var readings: [Reading] = []
+    /// Photos that are the same but count as another product's now.
+    package private(set) var regrouped: [ImageRecord] = []
+    /// Photos that are no longer there.
+    package private(set) var removed: [ImageRecord] = []
+    /// What is in the way of a photo or folder, as a record that has failed.
+    package private(set) var obstructed: [(record: ImageRecord, previous: ImageRecord?)] = []
+    package private(set) var unchanged = 0
+
+    /// - Parameters:
+    ///   - images: what the catalogue knows.
+    ///   - embedded: the contents that have a vector of the model in use.
+    ///   - rules: names the rules of reading; photos that failed under these are not tried again.
+    init(
+        scan: FolderScan, images: [ImageRecord], embedded: Set<ContentDigest>, rules: String,
+        grouping: ProductGrouping
+    ) {
+        var known = Dictionary(uniqueKeysWithValues: images.map { ($0.path, $0) })
+        for photo in scan.photos {
+            let product = grouping.product(of: photo.path)
+            let previous = known.removeValue(forKey: photo.path)
+            let reason = Self.reason(to: photo, previous, embedded: embedded, rules: rules)
+            if let reason {
+                readings.append(Reading(photo: photo, product: product, reason: reason, previous: previous))
+            } else if let previous, previous.product != product {
+                regrouped.append(
+                    ImageRecord(path: previous.path, product: product, stamp: previous.stamp, state: previous.state))
+            } else {
+                unchanged += 1
+            }
+        }
+        for obstacle in scan.obstacles {
+            let previous = known.removeValue(forKey: obstacle.path)
+            let record = ImageRecord(
+                path: obstacle.path, product: grouping.product(of: obstacle.path),
+                stamp: FileStamp(bytes: 0, mtimeNanoseconds: 0),
+                state: .failed(reason: obstacle.reason.description, attempts: 1, under: nil))
+            obstructed.append((record, previous))
+        }
+        // What lies behind an obstacle has not been seen, which does not mean that it has gone.
+        let hidden = scan.obstacles.filter(\.hidesPhotos).map { $0.path.text + "/" }
+        removed = known.values.filter { record in
+            !hidden.contains { record.path.text.utf8.starts(with: $0.utf8) }
+        }
+        removed.sort { $0.path < $1.path }
+        unchanged += known.count - removed.count
+    }
+
+    package func count(_ reason: Reading.Reason) -> Int {
+        readings.count { $0.reason == reason }
+    }
+
+    private static func reason(
+        to photo: FolderScan.Photo, _ previous: ImageRecord?, embedded: Set<ContentDigest>, rules: String
+    ) -> Reading.Reason? {
+        guard let previous else { return .added }
+        guard previous.stamp == photo.stamp else { return .changed }
+        switch previous.state {
+        case .ready(let digest): return embedded.contains(digest) ? nil : .modelChanged
+        case .failed(_, _, let under): return under == rules ? nil : .retried
+        }
+    }
+}

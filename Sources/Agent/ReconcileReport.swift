@@ -1,0 +1,51 @@
+import Foundation
+
+/// What a reconcile did: the same type for the text and for `--json`.
+package struct ReconcileReport: Codable, Hashable, Sendable {
+    package struct Failure: Codable, Hashable, Sendable {
+        package let path: String
+        package let reason: String
+    }
+
+    package struct Published: Codable, Hashable, Sendable {
+        package var written = 0
+        package var unchanged = 0
+        package var removed = 0
+    }
+
+    /// Photos that are new in the folder, renamed ones among them.
+    package var added = 0
+    /// Photos whose file changed.
+    package var changed = 0
+    /// Photos that are no longer in the folder, under their old names renamed ones among them.
+    package var removed = 0
+    /// Photos that failed before and were tried again.
+    package var retried = 0
+    /// Photos that were embedded anew because the model changed.
+    package var modelChanged = 0
+    package var unchanged = 0
+    /// Photos whose bytes were read.
+    package var read = 0
+    /// Photos that went through the network.
+    package var embedded = 0
+    /// Every photo that cannot be used now, in the order of their paths.
+    package var failed: [Failure] = []
+    /// Products that would have vanished and were kept, because they were too many at once.
+    package var heldBack = 0
+    package var products = 0
+    package var published = Published()
+    package var model = ""
+    package var seconds = 0.0
+    package var isDryRun = false
+
+    init() {}
+}
+
+/// How far a reconcile is.
+package enum ReconcileProgress: Hashable, Sendable {
+    case scanning
+    case loadingModel
+    case embedding(done: Int, of: Int)
+    case ranking(done: Int, of: Int)
+    case publishing(done: Int, of: Int)
+}

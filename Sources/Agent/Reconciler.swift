@@ -1,0 +1,246 @@
+import Catalogue
+import Embedding
+import Foundation
+import Imaging
+import Neighbours
+import Products
+import Publishing
+import Settings
+import Watching
+
+/// Makes the catalogue and the output folder agree with the image folder.
+package struct Reconciler {
+    package struct Options: Hashable, Sendable {
+        /// Plan and report, change nothing.
+        package var isDryRun = false
+        /// Remove products however many vanish at once.
+        package var allowsMassRemoval = false
+
+        package init(isDryRun: Bool = false, allowsMassRemoval: Bool = false) {
+            self.isDryRun = isDryRun
+            self.allowsMassRemoval = allowsMassRemoval
+        }
+    }
+
+    private let settings: Settings
+    private let source: ModelSource
+    private let reader: PhotoReader
+    private let grouping: ProductGrouping
+    private let progress: @Sendable (ReconcileProgress) -> Void
+
+    /// - Parameters:
+    ///   - executable: the running program's path, beside which models are found.
+    ///   - progress: called often, from any thread.
+    package init(
+        settings: Settings, executable: String, progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
+    ) throws(AgentError) {
+        self.settings = settings
+        self.progress = progress
+        source = try inRooms { try ModelSource(settings: settings, executable: executable) }
+        reader = PhotoReader(settings: settings, shape: source.manifest.shape)
+        grouping = ProductGrouping(pattern: settings.productPattern)
+    }
+
+    /// Runs once. Waits until everything is published.
+    package func run(_ options: Options = Options()) throws(AgentError) -> ReconcileReport {
+        let start = ContinuousClock.now
+        var report = try inRooms { options.isDryRun ? try dryRun() : try reconcile(options) }
+        let duration = ContinuousClock.now - start
+        report.seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
+        return report
+    }
+
+    // MARK: The two ways to run
+
+    private func dryRun() throws -> ReconcileReport {
+        progress(.scanning)
+        let scan = try FolderScan(of: settings.imagesFolder, extensions: settings.imageExtensions)
+        let catalogue = try Catalogue.existing(stateFolder: settings.stateFolder)
+        let model = try catalogue?.existingNumber(of: source.record)
+        let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
+        let images = try catalogue?.images() ?? []
+        let plan = plan(scan, images: images, embedded: embedded)
+
+        var report = report(of: plan)
+        report.isDryRun = true
+        report.products = try catalogue?.summary().products ?? 0
+        let remaining = Set(scan.photos.map { grouping.product(of: $0.path) })
+        let vanishing = try catalogue?.rankedProducts().count { !remaining.contains($0) } ?? 0
+        if isMassRemoval(vanishing, of: report.products) { report.heldBack = vanishing }
+        report.failed = try catalogue.map(failures) ?? []
+        return report
+    }
+
+    private func reconcile(_ options: Options) throws -> ReconcileReport {
+        let lock = try StateLock(stateFolder: settings.stateFolder)
+        defer { withExtendedLifetime(lock) {} }
+        progress(.scanning)
+        // Before anything is written: a folder that is not there changes nothing.
+        let scan = try FolderScan(of: settings.imagesFolder, extensions: settings.imageExtensions)
+        let catalogue = try Catalogue(stateFolder: settings.stateFolder)
+        var publisher = try Publisher(folder: settings.outputFolder, model: source.manifest.name)
+        let model = try catalogue.number(of: source.record)
+
+        let plan = plan(
+            scan, images: try catalogue.images(), embedded: try catalogue.embeddedContents(of: model))
+        var report = report(of: plan)
+        let departures = try apply(plan, catalogue: catalogue, model: model, report: &report)
+        try rank(departures, plan: plan, options: options, catalogue: catalogue, model: model, report: &report)
+        try publish(catalogue: catalogue, publisher: &publisher, report: &report)
+        report.failed.append(contentsOf: try failures(catalogue))
+        report.failed = Dictionary(report.failed.map { ($0.path, $0) }) { first, _ in first }
+            .values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+        return report
+    }
+
+    // MARK: Plan
+
+    private func plan(_ scan: FolderScan, images: [ImageRecord], embedded: Set<ContentDigest>) -> ReconcilePlan {
+        ReconcilePlan(
+            scan: scan, images: images, embedded: embedded, rules: reader.rules, grouping: grouping)
+    }
+
+    private func report(of plan: ReconcilePlan) -> ReconcileReport {
+        var report = ReconcileReport()
+        report.added = plan.count(.added)
+        report.changed = plan.count(.changed)
+        report.retried = plan.count(.retried)
+        report.modelChanged = plan.count(.modelChanged)
+        report.removed = plan.removed.count
+        report.unchanged = plan.unchanged + plan.regrouped.count
+        report.model = source.manifest.name
+        return report
+    }
+
+    private func failures(_ catalogue: Catalogue) throws -> [ReconcileReport.Failure] {
+        try catalogue.failedImages().map { record in
+            guard case .failed(let reason, _, _) = record.state else { preconditionFailure("asked for failed photos") }
+            return ReconcileReport.Failure(path: record.path.text, reason: reason)
+        }
+    }
+
+    // MARK: Apply
+
+    /// Reads and embeds what the plan says, and stores it batch by batch.
+    ///
+    /// - Returns: the photos that leave, which the ranking takes out.
+    private func apply(
+        _ plan: ReconcilePlan, catalogue: Catalogue, model: ModelNumber, report: inout ReconcileReport
+    ) throws -> Departures {
+        var intake = PhotoIntake(plan: plan, rules: reader.rules, embedded: try catalogue.embeddedContents(of: model))
+        try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
+
+        let total = plan.readings.count
+        if total > 0 {
+            progress(.loadingModel)
+            let pipeline = EmbeddingPipeline(
+                folder: settings.imagesFolder, reader: reader,
+                model: try source.load(threads: settings.effectiveThreads), threads: settings.effectiveThreads)
+            progress(.embedding(done: 0, of: total))
+            var done = 0
+            try pipeline.run(plan.readings.map(\.photo.path), embedded: intake.embedded) { outcomes in
+                for (index, outcome) in outcomes { intake.take(outcome, of: plan.readings[index]) }
+                done += outcomes.count
+                if intake.isWorthStoring || done == total {
+                    let embeddings = intake.takeEmbeddings()
+                    try catalogue.store(images: intake.takeImages(), embeddings: embeddings, model: model)
+                }
+                progress(.embedding(done: done, of: total))
+            }
+            intake.settleDuplicates()
+            try catalogue.store(images: intake.takeImages(), embeddings: intake.takeEmbeddings(), model: model)
+        }
+        report.read = intake.readCount
+        report.embedded = intake.embeddedCount
+        report.failed = intake.keptFailures
+        return intake.departures
+    }
+
+    // MARK: Rank
+
+    private func rank(
+        _ wanted: Departures, plan: ReconcilePlan, options: Options, catalogue: Catalogue, model: ModelNumber,
+        report: inout ReconcileReport
+    ) throws {
+        var departures = wanted
+        let ranked = try catalogue.rankedProducts()
+        var vectors = try catalogue.productVectors(of: model, without: departures.paths)
+        func vanishing() throws -> Int {
+            let remaining = Set(vectors.map(\.product))
+            let gone = ranked.filter { !remaining.contains($0) }
+            return gone.isEmpty ? 0 : try countNotMoved(gone, departures: departures, catalogue: catalogue)
+        }
+        var lost = try vanishing()
+        if !options.allowsMassRemoval && isMassRemoval(lost, of: ranked.count) {
+            report.heldBack = lost
+            departures = Departures()
+            vectors = try catalogue.productVectors(of: model)
+            lost = try vanishing()
+            guard !isMassRemoval(lost, of: ranked.count) else {
+                throw AgentError.tooManyUnreadable(vanishing: lost, products: ranked.count)
+            }
+        }
+        report.products = vectors.count
+
+        let state = try catalogue.rankingState()
+        let count = settings.recommendationCount
+        guard state.isDue || state.model != model || state.count != count || !departures.isEmpty else { return }
+        progress(.ranking(done: 0, of: vectors.count))
+        let index = NeighbourIndex(vectors, dimension: source.manifest.dimension)
+        let total = vectors.count
+        vectors = []
+        let table = index.table(count: count, threads: settings.effectiveThreads) { [progress] done in
+            progress(.ranking(done: done, of: total))
+        }
+        try catalogue.rank(
+            zip(index.products, table).map { ($0, $1) }, count: count, model: model, departures: departures)
+    }
+
+    /// Whether so many vanishing products look like a folder that is not there rather than like a change.
+    private func isMassRemoval(_ vanishing: Int, of products: Int) -> Bool {
+        Double(vanishing) > settings.massRemovalLimit * Double(products)
+    }
+
+    /// How many products are gone without any of their photos being there under another name.
+    private func countNotMoved(_ gone: [ProductID], departures: Departures, catalogue: Catalogue) throws -> Int {
+        let departing = departures.paths
+        let gone = Set(gone)
+        var contents: [ProductID: Set<ContentDigest>] = [:]
+        var remaining: Set<ContentDigest> = []
+        for image in try catalogue.images() {
+            guard let digest = image.digest else { continue }
+            if !departing.contains(image.path) {
+                remaining.insert(digest)
+            } else if gone.contains(image.product) {
+                contents[image.product, default: []].insert(digest)
+            }
+        }
+        return gone.count { contents[$0, default: []].isDisjoint(with: remaining) }
+    }
+
+    // MARK: Publish
+
+    /// Brings every file to what the catalogue says. Files are compared with what is on disk, not with what was
+    /// written last time: whatever happened to the output folder, it is right afterwards.
+    private func publish(
+        catalogue: Catalogue, publisher: inout Publisher, report: inout ReconcileReport
+    ) throws {
+        var published = Set(try catalogue.publishedProducts())
+        // A catalogue made anew does not know what an earlier one published; the index on disk does.
+        let forgotten = try publisher.indexedProducts().filter { !published.contains($0) }
+        try catalogue.adopt(forgotten)
+        published.formUnion(forgotten)
+        let firstImages = try catalogue.firstImages()
+        var digests: [(product: ProductID, digest: ContentDigest)] = []
+        try catalogue.forEachRankedProduct { ranked in
+            let document = ProductDocument(ranked, firstImages: firstImages)
+            digests.append((ranked.product, try publisher.stage(document)))
+            if digests.count % 64 == 0 { progress(.publishing(done: digests.count, of: report.products)) }
+        }
+        let gone = published.subtracting(digests.map(\.product)).sorted()
+        let outcome = try publisher.finish(removing: gone)
+        try catalogue.notePublished(digests, removed: gone)
+        report.published = ReconcileReport.Published(
+            written: outcome.written, unchanged: outcome.unchanged, removed: outcome.removed)
+    }
+}

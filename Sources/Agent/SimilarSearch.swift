@@ -1,0 +1,114 @@
+import Catalogue
+import Embedding
+import Foundation
+import Imaging
+import Neighbours
+import Products
+import Settings
+
+/// Answers "what is similar to this?" for a product, or for any image file.
+package struct SimilarSearch {
+    package struct Answer: Codable, Hashable, Sendable {
+        package struct Match: Codable, Hashable, Sendable {
+            package let product: String
+            package let image: String
+            package let score: Double
+        }
+
+        /// The product's id, or the path of the file.
+        package let query: String
+        /// Whether the query is a product of the catalogue.
+        package let isProduct: Bool
+        package let model: String
+        /// The most similar first.
+        package let similar: [Match]
+    }
+
+    private let settings: Settings
+    private let source: ModelSource
+    private let catalogue: Catalogue
+    private let model: ModelNumber
+
+    package init(settings: Settings, executable: String) throws(AgentError) {
+        self.settings = settings
+        source = try inRooms { try ModelSource(settings: settings, executable: executable) }
+        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) }) else {
+            throw .nothingYet(stateFolder: settings.stateFolder)
+        }
+        guard let model = try inRooms({ try catalogue.rankingState() }).model else {
+            throw .nothingYet(stateFolder: settings.stateFolder)
+        }
+        if let used = try inRooms({ try catalogue.summary() }).model, used != source.record {
+            throw .otherModel(
+                catalogued: "\(used.name) (\(used.precision))",
+                wanted: "\(source.manifest.name) (\(source.precision.rawValue))")
+        }
+        self.catalogue = catalogue
+        self.model = model
+    }
+
+    /// - Parameters:
+    ///   - name: a product's id, a photo's path in the image folder, or the path of any image file.
+    ///   - count: how many to name; nil for as many as are published.
+    package func nearest(to name: String, count: Int?) throws(AgentError) -> Answer {
+        let count = count ?? settings.recommendationCount
+        return try inRooms {
+            let firstImages = try catalogue.firstImages()
+            func answer(_ query: String, isProduct: Bool, _ neighbours: [Neighbour]) -> Answer {
+                Answer(
+                    query: query, isProduct: isProduct, model: source.manifest.name,
+                    similar: neighbours.prefix(count).map {
+                        Answer.Match(
+                            product: $0.product.text, image: firstImages[$0.product]?.text ?? "",
+                            score: (Double($0.score) * 1e6).rounded() / 1e6)
+                    })
+            }
+            if let product = try product(named: name) {
+                return answer(product.text, isProduct: true, try neighbours(of: product, count: count))
+            }
+            let embedding = try embedding(ofFile: name)
+            return answer(name, isProduct: false, try index().nearest(to: embedding, count: count))
+        }
+    }
+
+    /// The product of this id, or of the photo with this path: in the image folder, or a file of it.
+    private func product(named name: String) throws -> ProductID? {
+        if try catalogue.neighbours(of: ProductID(name)) != nil { return ProductID(name) }
+        var path = name
+        let file = URL(fileURLWithPath: name).resolvingSymlinksInPath().path
+        let folder = URL(fileURLWithPath: settings.imagesFolder).resolvingSymlinksInPath().path + "/"
+        if file.hasPrefix(folder) { path = String(file.dropFirst(folder.count)) }
+        guard let imagePath = ImagePath(path) else { return nil }
+        return try catalogue.images().first { $0.path == imagePath && $0.digest != nil }?.product
+    }
+
+    private func neighbours(of product: ProductID, count: Int) throws -> [Neighbour] {
+        let stored = try catalogue.neighbours(of: product) ?? []
+        if count <= (try catalogue.rankingState().count) { return stored }
+        let vectors = try catalogue.productVectors(of: model)
+        guard let own = vectors.first(where: { $0.product == product }) else { return stored }
+        return NeighbourIndex(vectors, dimension: source.manifest.dimension)
+            .nearest(to: own.embedding, count: count + 1).filter { $0.product != product }
+    }
+
+    private func index() throws -> NeighbourIndex {
+        NeighbourIndex(try catalogue.productVectors(of: model), dimension: source.manifest.dimension)
+    }
+
+    private func embedding(ofFile name: String) throws -> Products.Embedding {
+        let url = URL(fileURLWithPath: name).resolvingSymlinksInPath()
+        guard FileManager.default.fileExists(atPath: url.path), let path = ImagePath(url.lastPathComponent) else {
+            throw AgentError.unknownProduct(name)
+        }
+        let pipeline = EmbeddingPipeline(
+            folder: url.deletingLastPathComponent().path,
+            reader: PhotoReader(settings: settings, shape: source.manifest.shape),
+            model: try source.load(threads: settings.effectiveThreads), threads: 1)
+        switch try pipeline.outcome(of: path) {
+        case .embedded(_, _, let embedding): return embedding
+        case .refused(_, _, let reason), .unreadable(let reason):
+            throw AgentError.unreadablePhoto(path: name, reason: reason)
+        case .vanished, .known: throw AgentError.unknownProduct(name)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+#include "neighbour_kernels.h"
+
+#if defined(__x86_64__)
+#define VERSIONS __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define VERSIONS
+#endif
+
+// Sixteen floats as the compiler's own vector type: one register with AVX-512, two with AVX2, four without.
+typedef float lanes __attribute__((vector_size(IMGREC_DOT_LANES * sizeof(float)), aligned(sizeof(float))));
+
+static inline __attribute__((always_inline)) float tree_sum(const lanes *sums) {
+    float partial[IMGREC_DOT_LANES];
+    for (int i = 0; i < IMGREC_DOT_LANES; i++) partial[i] = (*sums)[i];
+    for (int width = IMGREC_DOT_LANES / 2; width > 0; width /= 2) {
+        for (int i = 0; i < width; i++) partial[i] += partial[i + width];
+    }
+    return partial[0];
+}
+
+VERSIONS void imgrec_dot_rows(const float *vector, const float *rows, size_t row_count, size_t dimension,
+                              float *results) {
+    // Four rows at a time: four independent chains of additions, and each load of the vector serves four.
+    size_t row = 0;
+    for (; row + 4 <= row_count; row += 4) {
+        const float *a = rows + row * dimension, *b = a + dimension, *c = b + dimension, *d = c + dimension;
+        lanes sums[4] = {{0}};
+        for (size_t i = 0; i < dimension; i += IMGREC_DOT_LANES) {
+            lanes v = *(const lanes *)(vector + i);
+            sums[0] += v * *(const lanes *)(a + i);
+            sums[1] += v * *(const lanes *)(b + i);
+            sums[2] += v * *(const lanes *)(c + i);
+            sums[3] += v * *(const lanes *)(d + i);
+        }
+        for (int k = 0; k < 4; k++) results[row + k] = tree_sum(&sums[k]);
+    }
+    for (; row < row_count; row++) {
+        lanes sum = {0};
+        for (size_t i = 0; i < dimension; i += IMGREC_DOT_LANES) {
+            sum += *(const lanes *)(vector + i) * *(const lanes *)(rows + row * dimension + i);
+        }
+        results[row] = tree_sum(&sum);
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import GRDB
+import Products
+
+/// What is in the catalogue, in numbers.
+package struct CatalogueSummary: Hashable, Sendable {
+    package let model: ModelRecord?
+    package let products: Int
+    package let ready: Int
+    package let failed: Int
+    package let embeddings: Int
+    /// Products whose file is not known to be up to date.
+    package let due: Int
+    package let isRankingDue: Bool
+}
+
+extension Catalogue {
+    package func summary() throws(CatalogueError) -> CatalogueSummary {
+        try read { database in
+            func count(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }
+            let model = try Row.fetchOne(
+                database, sql: "SELECT model.* FROM ranking JOIN model ON model.id = ranking.model"
+            ).flatMap { row in
+                ContentDigest(bytes: row["identity"] as Data).map {
+                    ModelRecord(identity: $0, name: row["name"], precision: row["precision"], dimension: row["dimension"])
+                }
+            }
+            return CatalogueSummary(
+                model: model,
+                products: try count("SELECT count(*) FROM product"),
+                ready: try count("SELECT count(*) FROM image WHERE state = 'ready'"),
+                failed: try count("SELECT count(*) FROM image WHERE state = 'failed'"),
+                embeddings: try count("SELECT count(*) FROM embedding"),
+                due: try count("SELECT count(*) FROM publication WHERE is_due = 1"),
+                isRankingDue: try count("SELECT is_due FROM ranking") == 1)
+        }
+    }
+}

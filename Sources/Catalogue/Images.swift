@@ -1,0 +1,153 @@
+import Foundation
+import GRDB
+import Products
+
+/// What the catalogue knows of a photo.
+package struct ImageRecord: Hashable, Sendable {
+    package enum State: Hashable, Sendable {
+        case ready(ContentDigest)
+        /// - attempts: how often it was tried.
+        /// - under: the rules of reading it failed under; nil where another try may fare better at any time.
+        case failed(reason: String, attempts: Int, under: String?)
+    }
+
+    package let path: ImagePath
+    package let product: ProductID
+    package let stamp: FileStamp
+    package let state: State
+
+    package init(path: ImagePath, product: ProductID, stamp: FileStamp, state: State) {
+        self.path = path
+        self.product = product
+        self.stamp = stamp
+        self.state = state
+    }
+
+    package var digest: ContentDigest? {
+        if case .ready(let digest) = state { digest } else { nil }
+    }
+}
+
+/// A model, as the catalogue tells vectors apart.
+package struct ModelRecord: Hashable, Sendable {
+    package let identity: ContentDigest
+    package let name: String
+    package let precision: String
+    package let dimension: Int
+
+    package init(identity: ContentDigest, name: String, precision: String, dimension: Int) {
+        self.identity = identity
+        self.name = name
+        self.precision = precision
+        self.dimension = dimension
+    }
+}
+
+/// The number of a model in the catalogue.
+package struct ModelNumber: Hashable, Sendable {
+    let id: Int64
+}
+
+extension Catalogue {
+    /// All photos, in the order of their paths.
+    package func images() throws(CatalogueError) -> [ImageRecord] {
+        try read { database in
+            try ImageRecord.fetchAll(database, "SELECT * FROM image ORDER BY path")
+        }
+    }
+
+    /// The photos that failed, in the order of their paths.
+    package func failedImages() throws(CatalogueError) -> [ImageRecord] {
+        try read { database in
+            try ImageRecord.fetchAll(database, "SELECT * FROM image WHERE state = 'failed' ORDER BY path")
+        }
+    }
+
+    /// The number of a model; a new one where it has not been seen.
+    package func number(of model: ModelRecord) throws(CatalogueError) -> ModelNumber {
+        try write { database in
+            try database.execute(
+                sql: "INSERT OR IGNORE INTO model (identity, name, precision, dimension) VALUES (?, ?, ?, ?)",
+                arguments: [Data(model.identity.bytes), model.name, model.precision, model.dimension])
+            return ModelNumber(
+                id: try Int64.fetchOne(
+                    database, sql: "SELECT id FROM model WHERE identity = ?", arguments: [Data(model.identity.bytes)])!)
+        }
+    }
+
+    /// The number of a model that has been seen, or nil. Changes nothing.
+    package func existingNumber(of model: ModelRecord) throws(CatalogueError) -> ModelNumber? {
+        try read { database in
+            try Int64.fetchOne(
+                database, sql: "SELECT id FROM model WHERE identity = ?", arguments: [Data(model.identity.bytes)]
+            ).map(ModelNumber.init)
+        }
+    }
+
+    /// The contents that have a vector of this model.
+    package func embeddedContents(of model: ModelNumber) throws(CatalogueError) -> Set<ContentDigest> {
+        try read { database in
+            var digests: Set<ContentDigest> = []
+            let rows = try Data.fetchCursor(
+                database, sql: "SELECT digest FROM embedding WHERE model = ?", arguments: [model.id])
+            while let bytes = try rows.next() {
+                if let digest = ContentDigest(bytes: bytes) { digests.insert(digest) }
+            }
+            return digests
+        }
+    }
+
+    /// Stores photos and new vectors, and notes that the neighbour table is behind. A photo that was ready and
+    /// has failed is not stored here: it departs (`rank`).
+    package func store(
+        images: [ImageRecord], embeddings: [(digest: ContentDigest, embedding: Embedding)], model: ModelNumber
+    ) throws(CatalogueError) {
+        try write { database in
+            for (digest, embedding) in embeddings {
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO embedding (model, digest, vector) VALUES (?, ?, ?)",
+                    arguments: [model.id, Data(digest.bytes), Data(embedding.littleEndianBytes)])
+            }
+            for image in images { try image.save(database) }
+            if images.contains(where: { $0.digest != nil }) {
+                try database.execute(sql: "UPDATE ranking SET is_due = 1")
+            }
+        }
+    }
+}
+
+extension ImageRecord {
+    static func fetchAll(_ database: Database, _ sql: String) throws -> [ImageRecord] {
+        try Row.fetchAll(database, sql: sql).map(ImageRecord.init(row:))
+    }
+
+    init(row: Row) throws {
+        let text: String = row["path"]
+        guard let path = ImagePath(text) else {
+            throw CatalogueError.damaged(file: Catalogue.fileName, message: "impossible path \(text)")
+        }
+        let state: State
+        if let bytes = row["digest"] as Data?, let digest = ContentDigest(bytes: bytes) {
+            state = .ready(digest)
+        } else {
+            state = .failed(reason: row["reason"] ?? "", attempts: row["attempts"], under: row["failed_under"])
+        }
+        self.init(
+            path: path, product: ProductID(row["product"] as String),
+            stamp: FileStamp(bytes: row["bytes"], mtimeNanoseconds: row["mtime_ns"]), state: state)
+    }
+
+    func save(_ database: Database) throws {
+        let (reason, attempts, under): (String?, Int, String?) =
+            if case .failed(let reason, let attempts, let under) = state { (reason, attempts, under) } else { (nil, 0, nil) }
+        try database.execute(
+            sql: """
+                INSERT OR REPLACE INTO image (path, product, bytes, mtime_ns, state, digest, reason, attempts, failed_under)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                path.text, product.text, stamp.bytes, stamp.mtimeNanoseconds, digest == nil ? "failed" : "ready",
+                digest.map { Data($0.bytes) }, reason, attempts, under,
+            ])
+    }
+}

@@ -1,0 +1,78 @@
+import GRDB
+
+/// The tables, as numbered migrations. A migration that has been released is never changed.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in
+            try database.execute(sql: version1)
+        }
+        return migrator
+    }
+
+    private static let version1 = """
+        -- A model as vectors know it: weights, manifest, precision and reading of photos in one digest.
+        CREATE TABLE model (
+            id        INTEGER PRIMARY KEY,
+            identity  BLOB NOT NULL UNIQUE CHECK (length(identity) = 32),
+            name      TEXT NOT NULL,
+            precision TEXT NOT NULL,
+            dimension INTEGER NOT NULL CHECK (dimension > 0)
+        ) STRICT;
+
+        -- A photo in the folder. bytes and mtime_ns are of the version that digest or reason speak of.
+        CREATE TABLE image (
+            path         TEXT PRIMARY KEY,
+            product      TEXT NOT NULL,
+            bytes        INTEGER NOT NULL,
+            mtime_ns     INTEGER NOT NULL,
+            state        TEXT NOT NULL CHECK (state IN ('ready', 'failed')),
+            digest       BLOB CHECK (length(digest) = 32),
+            reason       TEXT,
+            attempts     INTEGER NOT NULL DEFAULT 0,
+            -- The rules of reading under which it failed; under other rules it is tried again. NULL: always.
+            failed_under TEXT,
+            CHECK ((state = 'ready') = (digest IS NOT NULL)),
+            CHECK ((state = 'failed') = (reason IS NOT NULL))
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX image_product ON image (product);
+        CREATE INDEX image_digest ON image (digest) WHERE digest IS NOT NULL;
+
+        -- float32 little-endian, unit length: what sqlite-vec reads. A rowid table, for the rows are large.
+        CREATE TABLE embedding (
+            model  INTEGER NOT NULL REFERENCES model (id) ON DELETE CASCADE,
+            digest BLOB NOT NULL CHECK (length(digest) = 32),
+            vector BLOB NOT NULL,
+            PRIMARY KEY (model, digest)
+        ) STRICT;
+
+        CREATE TABLE product (
+            id TEXT PRIMARY KEY
+        ) STRICT, WITHOUT ROWID;
+
+        -- rank counts from 1, the most similar first.
+        CREATE TABLE neighbour (
+            product   TEXT NOT NULL REFERENCES product (id) ON DELETE CASCADE,
+            rank      INTEGER NOT NULL CHECK (rank > 0),
+            neighbour TEXT NOT NULL,
+            score     REAL NOT NULL,
+            PRIMARY KEY (product, rank)
+        ) STRICT, WITHOUT ROWID;
+
+        -- What each product's file holds on disk now, and whether it has to be looked at again.
+        CREATE TABLE publication (
+            product TEXT PRIMARY KEY,
+            digest  BLOB CHECK (length(digest) = 32),
+            is_due  INTEGER NOT NULL CHECK (is_due IN (0, 1))
+        ) STRICT, WITHOUT ROWID;
+
+        -- One row: what the neighbour table was computed for, and whether photos have changed since.
+        CREATE TABLE ranking (
+            id     INTEGER PRIMARY KEY CHECK (id = 1),
+            model  INTEGER REFERENCES model (id) ON DELETE SET NULL,
+            count  INTEGER NOT NULL,
+            is_due INTEGER NOT NULL CHECK (is_due IN (0, 1))
+        ) STRICT;
+        INSERT INTO ranking VALUES (1, NULL, 0, 1);
+        """
+}

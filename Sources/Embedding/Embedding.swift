@@ -1,0 +1,5 @@
+// Embedding: pictures in, vectors of unit length out.
+//
+// A model is a folder: a manifest that says all there is to know of it, and the network as ONNX or OpenVINO
+// IR. `ModelLibrary` finds the folder, `Model` loads the network once, and each thread that embeds has an
+// `EmbeddingLane` of its own. With precision `f32` the same picture gives the same bits on every run.

@@ -1,0 +1,148 @@
+import CLinux
+import Glibc
+
+// The corresponding C functions are open, openat, mkdirat, renameat, unlinkat and syncfs. Every path is
+// walked part by part from the folder's own descriptor, without following links, so that nothing outside is
+// reached and no path is too long.
+
+/// The output folder: reads, writes, renames and removes below it.
+struct OutputFolder: ~Copyable {
+    let path: String
+    private let descriptor: Int32
+
+    /// Files lie here until they are whole. It begins with a dot: site generators pass over it.
+    private static let staging = ".imgrec-agent-staging"
+
+    init(path: String) throws(PublishingError) {
+        var made = ""
+        for part in path.split(separator: "/") {
+            made += "/\(part)"
+            guard mkdir(made, 0o755) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES else {
+                throw .cannotWrite(path: made, errno: errno)
+            }
+        }
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .cannotWrite(path: path, errno: errno) }
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    // MARK: Reading
+
+    /// The bytes of a file, or nil where there is no such file.
+    ///
+    /// - Parameter limit: where it is longer, only so many are read.
+    func read(_ components: [String], atMost limit: Int = .max) throws(PublishingError) -> [UInt8]? {
+        guard let parent = try folder(components.dropLast(), create: false) else { return nil }
+        let file = openat(parent.descriptor, components.last!, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        let size = min(limit, Int(status.st_size))
+        var got = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            while got < size {
+                let step = Glibc.read(file, buffer.baseAddress! + got, size - got)
+                if step < 0 && errno == EINTR { continue }
+                if step <= 0 { break }
+                got += step
+            }
+            count = got
+        }
+        return bytes
+    }
+
+    // MARK: Staging
+
+    /// Removes what an interrupted run left aside.
+    func emptyStaging() throws(PublishingError) {
+        guard let staging = try folder([Self.staging], create: false) else { return }
+        guard let directory = fdopendir(dup(staging.descriptor)) else { return }
+        defer { closedir(directory) }
+        var names: [[CChar]] = []
+        while let entry = readdir(directory) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                        Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                    }
+                })
+        }
+        for name in names { _ = unlinkat(staging.descriptor, name, 0) }
+    }
+
+    func removeStaging() throws(PublishingError) {
+        guard unlinkat(descriptor, Self.staging, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY else {
+            throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno)
+        }
+    }
+
+    func writeStaged(_ name: String, _ bytes: [UInt8]) throws(PublishingError) {
+        let staging = try folder([Self.staging], create: true)!
+        let file = openat(staging.descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
+        defer { close(file) }
+        var written = 0
+        while written < bytes.count {
+            let step = bytes.withUnsafeBytes { write(file, $0.baseAddress! + written, bytes.count - written) }
+            if step < 0 && errno == EINTR { continue }
+            guard step > 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
+            written += step
+        }
+    }
+
+    /// Waits until all that was written is on the disk.
+    func synchronize() throws(PublishingError) {
+        guard syncfs(descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
+    }
+
+    func publishStaged(_ name: String, at components: [String]) throws(PublishingError) {
+        let staging = try folder([Self.staging], create: false)
+        guard let staging else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: ENOENT) }
+        let parent = try folder(components.dropLast(), create: true)!
+        guard renameat(staging.descriptor, name, parent.descriptor, components.last!) == 0 else {
+            throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
+        }
+    }
+
+    // MARK: Removing
+
+    /// Removes a file, and the folders that this leaves empty. Returns whether there was one.
+    func remove(_ components: [String]) throws(PublishingError) -> Bool {
+        guard let parent = try folder(components.dropLast(), create: false) else { return false }
+        if unlinkat(parent.descriptor, components.last!, 0) != 0 {
+            guard errno == ENOENT else { throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno) }
+            return false
+        }
+        var rest = components.dropLast()
+        while let name = rest.popLast(), !rest.isEmpty {
+            guard let above = try folder(rest, create: false), unlinkat(above.descriptor, name, AT_REMOVEDIR) == 0 else { break }
+        }
+        return true
+    }
+
+    // MARK: Walking
+
+    private struct Folder: ~Copyable {
+        let descriptor: Int32
+        deinit { close(descriptor) }
+    }
+
+    /// The folder at a path, or nil where there is none and none is to be made.
+    private func folder(_ components: some Collection<String>, create: Bool) throws(PublishingError) -> Folder? {
+        var current = Folder(descriptor: dup(descriptor))
+        for component in components {
+            if create { _ = mkdirat(current.descriptor, component, 0o755) }
+            let next = openat(current.descriptor, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard next >= 0 else {
+                if !create && errno == ENOENT { return nil }
+                throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
+            }
+            current = Folder(descriptor: next)
+        }
+        return current
+    }
+}

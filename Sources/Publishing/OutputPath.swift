@@ -1,0 +1,105 @@
+import Products
+
+/// Where a product's document lies in the output folder: `products/<product-id>.json`.
+///
+/// Most ids are their own path. Where an id would not be a safe one, bytes are written as `%` and two
+/// hexadecimal digits; undoing that everywhere, and joining what a lone `%` at the end of a part cut, gives
+/// the id's bytes back:
+/// - `%` itself, control characters, backslashes, and bytes that are not UTF-8, wherever they are;
+/// - the first byte of the parts `.` and `..`; an empty part is written `%%`;
+/// - the dot of a folder's last `.json`, so that no folder takes the place of a file (`a/b` in folder `a.json`);
+/// - a part that is too long for a file name is cut into several, all but the last ending in `%`.
+package struct OutputPath: Hashable, Sendable {
+    /// The parts of the path below the output folder.
+    package let components: [String]
+
+    package var relative: String { components.joined(separator: "/") }
+
+    package static let folder = "products"
+    private static let ending = ".json"
+    /// NAME_MAX of Linux is 255 bytes; this leaves room for the ending.
+    private static let longestPart = 240
+    private static let emptyPart = "%%"
+
+    package init(of product: ProductID) {
+        let parts = product.name.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        var components = [Self.folder]
+        for (index, part) in parts.enumerated() {
+            var pieces = Self.pieces(Array(part))
+            if index == parts.count - 1 { pieces[pieces.count - 1] += Self.ending }
+            components += pieces.dropLast().map { $0 + "%" }
+            components.append(pieces.last!)
+        }
+        // All but the file are folders.
+        for index in components.indices.dropLast() where components[index].hasSuffix(Self.ending) {
+            components[index] = components[index].dropLast(Self.ending.count) + "%2Ejson"
+        }
+        self.components = components
+    }
+
+    /// The product whose document lies at a path, or nil where no product's does.
+    package static func product(at relative: String) -> ProductID? {
+        var bytes: [UInt8] = []
+        var rest = relative.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)[...]
+        guard let first = rest.popFirst(), first.elementsEqual(folder.utf8), let last = rest.popLast(),
+            last.count > ending.utf8.count || last.elementsEqual(ending.utf8), last.suffix(5).elementsEqual(ending.utf8)
+        else { return nil }
+        for part in rest + [last.dropLast(5)] {
+            var part = part.elementsEqual(emptyPart.utf8) ? part.dropFirst(2) : part
+            let continues = part.last == UInt8(ascii: "%")
+            if continues { part = part.dropLast() }
+            while let byte = part.popFirst() {
+                if byte == UInt8(ascii: "%") {
+                    guard let high = part.popFirst().flatMap(digit), let low = part.popFirst().flatMap(digit) else { return nil }
+                    bytes.append(high << 4 | low)
+                } else {
+                    bytes.append(byte)
+                }
+            }
+            if !continues { bytes.append(UInt8(ascii: "/")) }
+        }
+        guard bytes.popLast() == UInt8(ascii: "/") else { return nil }
+        let product = ProductID(FileName(bytes: bytes))
+        return OutputPath(of: product).relative == relative ? product : nil
+    }
+
+    // MARK: The escape
+
+    /// One part of an id, escaped, in pieces that fit a file name.
+    private static func pieces(_ part: [UInt8]) -> [String] {
+        var pieces = [""]
+        for unit in escapedUnits(part) {
+            if pieces[pieces.count - 1].utf8.count + unit.utf8.count > longestPart { pieces.append("") }
+            pieces[pieces.count - 1] += unit
+        }
+        return pieces
+    }
+
+    /// The smallest pieces that may not be cut: characters, and escapes.
+    private static func escapedUnits(_ part: [UInt8]) -> [String] {
+        if part.isEmpty { return [emptyPart] }
+        let isDots = part == [UInt8(ascii: ".")] || part == Array("..".utf8)
+        var units: [String] = []
+        for (index, scalar) in FileName(bytes: part).text.unicodeScalars.enumerated() {
+            let isUnsafe =
+                scalar.value < 0x20 || scalar.value == 0x7F || scalar == "%" || scalar == "\\"
+                || (0x80...0x9F).contains(scalar.value) || isDots && index == 0
+            let bytes = FileName(text: String(scalar)).bytes
+            if isUnsafe || !bytes.elementsEqual(String(scalar).utf8) {
+                units += bytes.map(escape)
+            } else {
+                units.append(String(scalar))
+            }
+        }
+        return units
+    }
+
+    private static func escape(_ byte: UInt8) -> String {
+        let digits = Array("0123456789ABCDEF")
+        return "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
+    }
+}

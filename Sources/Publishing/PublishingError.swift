@@ -1,0 +1,22 @@
+import Glibc
+
+/// Why the output folder cannot be brought up to date.
+package enum PublishingError: Error, Hashable, CustomStringConvertible {
+    case cannotWrite(path: String, errno: Int32)
+    case foreignIndex(folder: String)
+
+    package var description: String {
+        switch self {
+        case .cannotWrite(let path, ENOSPC), .cannotWrite(let path, EDQUOT):
+            "there is no space left for \(path). Free some and run 'imgrec-agent reconcile' again; nothing is lost."
+        case .cannotWrite(let path, EACCES), .cannotWrite(let path, EPERM), .cannotWrite(let path, EROFS):
+            "\(path) may not be written. Make it writable for the user that runs imgrec-agent, or correct output.folder."
+        case .cannotWrite(let path, ENOTDIR), .cannotWrite(let path, ELOOP), .cannotWrite(let path, EISDIR):
+            "something that imgrec-agent did not make is in the way at \(path). Move it away, or correct output.folder."
+        case .cannotWrite(let path, let number):
+            "\(path) cannot be written: \(String(cString: strerror(number)))"
+        case .foreignIndex(let folder):
+            "\(folder)/index.json was not written by imgrec-agent. Give the recommendations a folder of their own in output.folder; if it is a damaged one of ours, delete it."
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// Settings: a TOML file in, validated and typed settings out. Every key, its default and its explanation
+// stand once, in SettingsKeys.swift; the commented file that `imgrec-agent init` writes is made from them.
+
+import Foundation
+import Products
+import StrictTOML
+
+/// All that a user can set. Folders are absolute paths.
+package struct Settings: Hashable, Sendable {
+    package var imagesFolder: String
+    package var imageExtensions: [String]
+    package var maxFileBytes: Int
+    package var maxPixels: Int
+    package var productPattern: String
+    package var massRemovalLimit: Double
+    package var outputFolder: String
+    package var stateFolder: String
+    package var recommendationCount: Int
+    package var modelName: String
+    package var modelPrecision: String
+    package var modelFolder: String?
+    package var threads: Int
+
+    /// Where settings are looked for unless a command names another file.
+    package static let defaultFile = "/etc/imgrec-agent/imgrec-agent.toml"
+
+    /// Reads and checks a settings file. Relative folders are relative to the file.
+    package init(file: String) throws(SettingsError) {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw FileManager.default.fileExists(atPath: file) ? .unreadable(file: file) : .noFile(file: file)
+        }
+        guard let text = String(validating: data, as: UTF8.self) else { throw .unreadable(file: file) }
+        try self.init(text, file: file)
+    }
+
+    /// - Parameter file: the name for errors; its folder is where relative folders start.
+    package init(_ text: String, file: String) throws(SettingsError) {
+        let document: TOMLDocument
+        do throws(TOMLError) {
+            document = try TOMLDocument(text, file: file, schema: SettingsKey.all.map(\.toml))
+        } catch {
+            throw .toml(error)
+        }
+        let base = absolutePath(absolutePath(file) + "/..")
+        func folder(_ key: SettingsKey) -> String {
+            let path = document.string(key.toml.table, key.toml.name) ?? key.defaultText
+            return absolutePath(path, relativeTo: base)
+        }
+        func string(_ key: SettingsKey) -> String { document.string(key.toml.table, key.toml.name) ?? key.defaultText }
+        func integer(_ key: SettingsKey) -> Int { document.integer(key.toml.table, key.toml.name) ?? key.defaultInteger }
+
+        imagesFolder = folder(.imagesFolder)
+        imageExtensions =
+            (document.strings("images", "extensions") ?? SettingsKey.defaultExtensions).map { $0.lowercased() }
+        maxFileBytes = integer(.maxFileBytes)
+        maxPixels = integer(.maxPixels)
+        productPattern = string(.productPattern)
+        massRemovalLimit = document.number("images", "mass_removal_limit") ?? SettingsKey.defaultMassRemovalLimit
+        outputFolder = folder(.outputFolder)
+        stateFolder = folder(.stateFolder)
+        recommendationCount = integer(.recommendationCount)
+        modelName = string(.modelName)
+        modelPrecision = string(.modelPrecision)
+        modelFolder = string(.modelFolder).isEmpty ? nil : folder(.modelFolder)
+        threads = integer(.threads)
+        try check(file: file)
+    }
+
+    /// How many cores to use: the setting, or all there are.
+    package var effectiveThreads: Int {
+        threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    }
+
+    private func check(file: String) throws(SettingsError) {
+        if !productPattern.isEmpty {
+            do { _ = try Regex(productPattern) } catch {
+                throw .badPattern(file: file, pattern: productPattern, reason: "\(error)")
+            }
+        }
+        guard !modelName.isEmpty, !modelName.contains("/"), !modelName.hasPrefix(".") else {
+            throw .badModelName(file: file, name: modelName)
+        }
+        let folders = [
+            ("images.folder", imagesFolder), ("output.folder", outputFolder), ("state.folder", stateFolder),
+        ]
+        for (index, first) in folders.enumerated() {
+            for second in folders.dropFirst(index + 1) {
+                let (a, b) = (realPath(first.1) + "/", realPath(second.1) + "/")
+                // The image folder is only read, the output folder is served: nothing else may lie in either.
+                guard !a.hasPrefix(b), !b.hasPrefix(a) else {
+                    throw .overlappingFolders(file: file, first.0, first.1, second.0, second.1)
+                }
+            }
+        }
+    }
+
+    /// A path with the links of its existing part resolved.
+    private func realPath(_ path: String) -> String {
+        if let resolved = realpath(path, nil) {
+            defer { free(resolved) }
+            return String(cString: resolved)
+        }
+        let parent = absolutePath(path + "/..")
+        guard parent != path else { return path }
+        return absolutePath(realPath(parent) + "/" + (path.split(separator: "/").last ?? ""))
+    }
+}

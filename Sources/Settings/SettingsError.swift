@@ -1,0 +1,29 @@
+import StrictTOML
+
+/// What is wrong with the settings, where, and what to do.
+package enum SettingsError: Error, Hashable, CustomStringConvertible {
+    case noFile(file: String)
+    case unreadable(file: String)
+    case toml(TOMLError)
+    case badPattern(file: String, pattern: String, reason: String)
+    case badModelName(file: String, name: String)
+    case overlappingFolders(file: String, String, String, String, String)
+
+    package var description: String {
+        switch self {
+        case .noFile(let file):
+            "there is no settings file \(file). Write one with: imgrec-agent init --config \(file)"
+        case .unreadable(let file):
+            "the settings file \(file) cannot be read; check its permissions, and that it is UTF-8 text"
+        case .toml(let error):
+            error.description
+        case .badPattern(let file, let pattern, let reason):
+            "\(file): images.product_pattern is not a regular expression: \(pattern): \(reason)"
+        case .badModelName(let file, let name):
+            "\(file): model.name must be the name of a model's folder, not \"\(name)\""
+        case .overlappingFolders(let file, let first, let firstPath, let second, let secondPath):
+            "\(file): \(first) (\(firstPath)) and \(second) (\(secondPath)) must be apart, neither inside the other. "
+                + "Move one of them."
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import StrictTOML
+
+/// One setting: its key, its default and what it does, as the commented file says it.
+struct SettingsKey {
+    let toml: TOMLKey
+    /// As it stands in TOML.
+    let defaultLiteral: String
+    let explanation: String
+
+    init(_ table: String, _ name: String, _ kind: TOMLKey.Kind, default literal: String, _ explanation: String) {
+        toml = TOMLKey(table, name, kind)
+        defaultLiteral = literal
+        self.explanation = explanation
+    }
+
+    /// A setting without a default; the literal is an example.
+    init(required table: String, _ name: String, _ kind: TOMLKey.Kind, example: String, _ explanation: String) {
+        toml = TOMLKey(table, name, kind, isRequired: true)
+        defaultLiteral = example
+        self.explanation = explanation
+    }
+
+    /// The default of a text, without its quotes.
+    var defaultText: String { String(defaultLiteral.dropFirst().dropLast()) }
+    var defaultInteger: Int { Int(defaultLiteral.filter { $0 != "_" }) ?? 0 }
+}
+
+extension SettingsKey {
+    static let imagesFolder = SettingsKey(
+        required: "images", "folder", .string, example: "\"/srv/shop/photos\"",
+        "The folder with the product photos, with all folders below it. It is only read.")
+    static let imageExtensions = SettingsKey(
+        "images", "extensions", .strings,
+        default: "[\(defaultExtensions.map { "\"\($0)\"" }.joined(separator: ", "))]",
+        "Files with these endings are photos, in upper or lower case; others are passed over, and so are names "
+            + "that begin with a dot. What a photo is inside is told by its content.")
+    static let maxFileBytes = SettingsKey(
+        "images", "max_file_bytes", .integer(1...1 << 40), default: "67_108_864",
+        "A larger file is not read but recorded as failed.")
+    static let maxPixels = SettingsKey(
+        "images", "max_pixels", .integer(1...1 << 40), default: "100_000_000",
+        "A photo with more pixels (width x height) is not decoded but recorded as failed.")
+    static let productPattern = SettingsKey(
+        "images", "product_pattern", .string, default: "\"\"",
+        "Which photos are of one product. Empty: those whose path is the same but for the ending. Otherwise a "
+            + "regular expression; what its first group captures of the path is the product. For example "
+            + "'^(.*?)(-[0-9]+)?[.][a-z]+$' puts sku-1.jpg and sku-2.jpg together as \"sku\".")
+    static let massRemovalLimit = SettingsKey(
+        "images", "mass_removal_limit", .number(0...1), default: "0.5",
+        "When more than this share of the products would vanish at once, as after a disk was not mounted, "
+            + "nothing is removed until 'imgrec-agent reconcile --allow-mass-removal'. 1 switches it off.")
+    static let outputFolder = SettingsKey(
+        required: "output", "folder", .string, example: "\"/srv/shop/site/static/recommendations\"",
+        "Where the JSON files go: index.json and products/. Give it a folder of its own.")
+    static let stateFolder = SettingsKey(
+        "state", "folder", .string, default: "\"/var/lib/imgrec-agent\"",
+        "Where the catalogue (SQLite) is kept. It can be deleted at any time; the next run makes it anew.")
+    static let recommendationCount = SettingsKey(
+        "recommendations", "count", .integer(1...1000), default: "5",
+        "How many similar products each product's file names.")
+    static let modelName = SettingsKey(
+        "model", "name", .string, default: "\"efficientnet-lite0\"",
+        "The neural network that looks at the photos. Another one means that every photo is embedded anew.")
+    static let modelPrecision = SettingsKey(
+        "model", "precision", .choice(["f32", "auto"]), default: "\"f32\"",
+        "\"f32\": the same files on every run. \"auto\": what this CPU does fastest.")
+    static let modelFolder = SettingsKey(
+        "model", "folder", .string, default: "\"\"",
+        "Where the models are, each in a folder of its own name. Empty: those that came with the program.")
+    static let threads = SettingsKey(
+        "performance", "threads", .integer(0...1024), default: "0",
+        "How many cores to use. 0: all.")
+
+    static let all = [
+        imagesFolder, imageExtensions, maxFileBytes, maxPixels, productPattern, massRemovalLimit, outputFolder,
+        stateFolder, recommendationCount, modelName, modelPrecision, modelFolder, threads,
+    ]
+
+    static let defaultExtensions = ["jpg", "jpeg", "png", "webp"]
+    static let defaultMassRemovalLimit = 0.5
+}
+
+/// The commented settings file.
+package enum SettingsTemplate {
+    /// - Parameters: values for the keys that have no default, and for the state folder; nil writes the example
+    ///   or the default.
+    package static func text(images: String? = nil, output: String? = nil, state: String? = nil) -> String {
+        var text = """
+            # Settings of imgrec-agent. Keys that are commented out have the value that is shown.
+            # Folders may be relative to this file.
+
+            """
+        var table = ""
+        for key in SettingsKey.all {
+            if key.toml.table != table {
+                table = key.toml.table
+                text += "\n[\(table)]\n"
+            }
+            for line in wrapped(key.explanation, width: 98) { text += "# \(line)\n" }
+            let given =
+                switch key.toml.dotted {
+                case "images.folder": images
+                case "output.folder": output
+                case "state.folder": state
+                default: String?.none
+                }
+            let isWritten = key.toml.isRequired || given != nil
+            text += "\(isWritten ? "" : "# ")\(key.toml.name) = \(given.map(quoted) ?? key.defaultLiteral)\n"
+        }
+        return text
+    }
+
+    /// A TOML basic string.
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    private static func wrapped(_ text: String, width: Int) -> [String] {
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            if lines[lines.count - 1].isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if lines[lines.count - 1].count + 1 + word.count <= width {
+                lines[lines.count - 1] += " \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+}

@@ -1,0 +1,48 @@
+// Systemd: what the service manager is told. Without one, everything here does nothing.
+//
+// The protocol is that of sd_notify(3): one datagram of `NAME=value` lines to the socket that
+// NOTIFY_SOCKET names. It is ten lines of sockets, and spares the dependency on libsystemd.
+
+import Glibc
+
+/// Sends the state of this process to the service manager that started it.
+package struct ServiceNotifier: Sendable {
+    private let address: [UInt8]?
+
+    /// - Parameter socket: the value of NOTIFY_SOCKET; a path, or a name after `@` in Linux' abstract namespace.
+    package init(socket: String?) {
+        guard let socket, let first = socket.utf8.first, first == UInt8(ascii: "/") || first == UInt8(ascii: "@"),
+            socket.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path)
+        else {
+            address = nil
+            return
+        }
+        var bytes = Array(socket.utf8)
+        if first == UInt8(ascii: "@") { bytes[0] = 0 }
+        address = bytes
+    }
+
+    /// The notifier of this process.
+    package static let current = ServiceNotifier(socket: getenv("NOTIFY_SOCKET").map { String(cString: $0) })
+
+    /// One line for `systemctl status`. A lost message is no error: the state is told again.
+    package func status(_ text: String) {
+        send("STATUS=\(text.map { $0.isNewline ? " " : String($0) }.joined())")
+    }
+
+    private func send(_ message: String) {
+        guard let path = address else { return }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+        let length = socklen_t(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + path.count)
+        withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { target in
+                _ = sendto(descriptor, message, message.utf8.count, Int32(MSG_NOSIGNAL), target, length)
+            }
+        }
+    }
+}

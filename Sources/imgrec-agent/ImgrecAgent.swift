@@ -1,0 +1,25 @@
+import ArgumentParser
+
+@main
+struct ImgrecAgent: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "imgrec-agent",
+        abstract: "Keeps a folder of product photos and the recommendations made from them in step.",
+        discussion: """
+            A first run:
+
+              imgrec-agent init --config shop.toml --images photos --output site/static/recommendations --state state
+              imgrec-agent reconcile --config shop.toml
+              imgrec-agent gallery --config shop.toml --output review.html
+
+            Exit codes are those of sysexits.h: 0 done, 64 wrong usage, 65 unreadable photo or damaged data, \
+            66 no such file or folder, 69 no model, 70 a fault of ours, 73 cannot write, 74 input/output error, \
+            75 try again (another run is working, or a confirmation is needed), 78 wrong settings.
+            """,
+        version: Version.text,
+        subcommands: [Init.self, Reconcile.self, Status.self, Similar.self, GalleryCommand.self])
+}
+
+enum Version {
+    static let text = "0.1.0"
+}
