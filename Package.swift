@@ -47,7 +47,8 @@ let package = Package(
     ],
     targets: [
         // C libraries
-        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
@@ -70,10 +71,11 @@ let package = Package(
             linkerSettings: openVINOLibraries),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["imgrec-agent", "TestSupport", "Products", "Publishing"],
+            dependencies: ["imgrec-agent", "TestSupport", "Products", "Catalogue"],
             swiftSettings: room,
             linkerSettings: openVINOLibraries),
-        .target(name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
+        .target(
+            name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
     ]
         + rooms("Products", [.product(name: "Crypto", package: "swift-crypto")])
         + rooms("StrictTOML", [toml])

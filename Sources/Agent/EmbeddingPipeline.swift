@@ -40,7 +40,8 @@ struct EmbeddingPipeline {
     ///   - receive: called on the calling thread with a few outcomes at a time, each with the photo's index.
     /// - Throws: what `receive` throws, or a `ModelError` when the network cannot run.
     func run(
-        _ photos: [ImagePath], embedded: Set<ContentDigest>, receive: ([(index: Int, outcome: Outcome)]) throws -> Void
+        _ photos: [ImagePath], embedded: Set<ContentDigest>,
+        receive: ([(index: Int, outcome: Outcome)]) throws -> Void
     ) throws {
         guard !photos.isEmpty else { return }
         let lanes = min(photos.count, Self.lanes(threads: threads))

@@ -50,7 +50,9 @@ struct PhotoIntake {
             if reading.previous?.digest != nil {
                 keptFailures.append(ReconcileReport.Failure(path: reading.photo.path.text, reason: reason))
             } else {
-                fail(reading.record(reading.photo.stamp, reading.failure(reason, under: nil)), previous: reading.previous)
+                fail(
+                    reading.record(reading.photo.stamp, reading.failure(reason, under: nil)),
+                    previous: reading.previous)
             }
         case .vanished:
             if reading.previous != nil { departures.removed.append(reading.photo.path) }
@@ -76,7 +78,9 @@ struct PhotoIntake {
         return embeddings
     }
 
-    private mutating func settle(_ reading: ReconcilePlan.Reading, _ stamp: FileStamp, _ digest: ContentDigest) -> Bool {
+    private mutating func settle(
+        _ reading: ReconcilePlan.Reading, _ stamp: FileStamp, _ digest: ContentDigest
+    ) -> Bool {
         if embedded.contains(digest) {
             images.append(reading.record(stamp, .ready(digest)))
             return true
@@ -103,7 +107,8 @@ extension ReconcilePlan.Reading {
 
     /// Tries of one version of a file are counted together.
     fileprivate func failure(_ reason: String, under rules: String?) -> ImageRecord.State {
-        guard let previous, case .failed(_, let attempts, _) = previous.state, previous.stamp == photo.stamp else {
+        guard let previous, case .failed(_, let attempts, _) = previous.state, previous.stamp == photo.stamp
+        else {
             return .failed(reason: reason, attempts: 1, under: rules)
         }
         return .failed(reason: reason, attempts: attempts + 1, under: rules)

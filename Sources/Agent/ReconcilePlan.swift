@@ -46,7 +46,8 @@ package struct ReconcilePlan: Sendable {
                 readings.append(Reading(photo: photo, product: product, reason: reason, previous: previous))
             } else if let previous, previous.product != product {
                 regrouped.append(
-                    ImageRecord(path: previous.path, product: product, stamp: previous.stamp, state: previous.state))
+                    ImageRecord(
+                        path: previous.path, product: product, stamp: previous.stamp, state: previous.state))
             } else {
                 unchanged += 1
             }

@@ -32,7 +32,8 @@ package struct Reconciler {
     ///   - executable: the running program's path, beside which models are found.
     ///   - progress: called often, from any thread.
     package init(
-        settings: Settings, executable: String, progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
+        settings: Settings, executable: String,
+        progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
     ) throws(AgentError) {
         self.settings = settings
         self.progress = progress
@@ -85,7 +86,8 @@ package struct Reconciler {
             scan, images: try catalogue.images(), embedded: try catalogue.embeddedContents(of: model))
         var report = report(of: plan)
         let departures = try apply(plan, catalogue: catalogue, model: model, report: &report)
-        try rank(departures, plan: plan, options: options, catalogue: catalogue, model: model, report: &report)
+        try rank(
+            departures, plan: plan, options: options, catalogue: catalogue, model: model, report: &report)
         try publish(catalogue: catalogue, publisher: &publisher, report: &report)
         report.failed.append(contentsOf: try failures(catalogue))
         report.failed = Dictionary(report.failed.map { ($0.path, $0) }) { first, _ in first }
@@ -95,7 +97,9 @@ package struct Reconciler {
 
     // MARK: Plan
 
-    private func plan(_ scan: FolderScan, images: [ImageRecord], embedded: Set<ContentDigest>) -> ReconcilePlan {
+    private func plan(_ scan: FolderScan, images: [ImageRecord], embedded: Set<ContentDigest>)
+        -> ReconcilePlan
+    {
         ReconcilePlan(
             scan: scan, images: images, embedded: embedded, rules: reader.rules, grouping: grouping)
     }
@@ -114,7 +118,9 @@ package struct Reconciler {
 
     private func failures(_ catalogue: Catalogue) throws -> [ReconcileReport.Failure] {
         try catalogue.failedImages().map { record in
-            guard case .failed(let reason, _, _) = record.state else { preconditionFailure("asked for failed photos") }
+            guard case .failed(let reason, _, _) = record.state else {
+                preconditionFailure("asked for failed photos")
+            }
             return ReconcileReport.Failure(path: record.path.text, reason: reason)
         }
     }
@@ -127,7 +133,8 @@ package struct Reconciler {
     private func apply(
         _ plan: ReconcilePlan, catalogue: Catalogue, model: ModelNumber, report: inout ReconcileReport
     ) throws -> Departures {
-        var intake = PhotoIntake(plan: plan, rules: reader.rules, embedded: try catalogue.embeddedContents(of: model))
+        var intake = PhotoIntake(
+            plan: plan, rules: reader.rules, embedded: try catalogue.embeddedContents(of: model))
         try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
 
         let total = plan.readings.count
@@ -135,7 +142,8 @@ package struct Reconciler {
             progress(.loadingModel)
             let pipeline = EmbeddingPipeline(
                 folder: settings.imagesFolder, reader: reader,
-                model: try source.load(threads: settings.effectiveThreads), threads: settings.effectiveThreads)
+                model: try source.load(threads: settings.effectiveThreads), threads: settings.effectiveThreads
+            )
             progress(.embedding(done: 0, of: total))
             var done = 0
             try pipeline.run(plan.readings.map(\.photo.path), embedded: intake.embedded) { outcomes in
@@ -148,7 +156,8 @@ package struct Reconciler {
                 progress(.embedding(done: done, of: total))
             }
             intake.settleDuplicates()
-            try catalogue.store(images: intake.takeImages(), embeddings: intake.takeEmbeddings(), model: model)
+            try catalogue.store(
+                images: intake.takeImages(), embeddings: intake.takeEmbeddings(), model: model)
         }
         report.read = intake.readCount
         report.embedded = intake.embeddedCount
@@ -184,7 +193,9 @@ package struct Reconciler {
 
         let state = try catalogue.rankingState()
         let count = settings.recommendationCount
-        guard state.isDue || state.model != model || state.count != count || !departures.isEmpty else { return }
+        guard state.isDue || state.model != model || state.count != count || !departures.isEmpty else {
+            return
+        }
         progress(.ranking(done: 0, of: vectors.count))
         let index = NeighbourIndex(vectors, dimension: source.manifest.dimension)
         let total = vectors.count
@@ -202,7 +213,9 @@ package struct Reconciler {
     }
 
     /// How many products are gone without any of their photos being there under another name.
-    private func countNotMoved(_ gone: [ProductID], departures: Departures, catalogue: Catalogue) throws -> Int {
+    private func countNotMoved(_ gone: [ProductID], departures: Departures, catalogue: Catalogue) throws
+        -> Int
+    {
         let departing = departures.paths
         let gone = Set(gone)
         var contents: [ProductID: Set<ContentDigest>] = [:]

@@ -32,7 +32,8 @@ package struct SimilarSearch {
     package init(settings: Settings, executable: String) throws(AgentError) {
         self.settings = settings
         source = try inRooms { try ModelSource(settings: settings, executable: executable) }
-        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) }) else {
+        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) })
+        else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
         guard let model = try inRooms({ try catalogue.rankingState() }).model else {
@@ -97,7 +98,8 @@ package struct SimilarSearch {
 
     private func embedding(ofFile name: String) throws -> Products.Embedding {
         let url = URL(fileURLWithPath: name).resolvingSymlinksInPath()
-        guard FileManager.default.fileExists(atPath: url.path), let path = ImagePath(url.lastPathComponent) else {
+        guard FileManager.default.fileExists(atPath: url.path), let path = ImagePath(url.lastPathComponent)
+        else {
             throw AgentError.unknownProduct(name)
         }
         let pipeline = EmbeddingPipeline(

@@ -18,7 +18,8 @@ struct StateLock: ~Copyable {
             let number = errno
             close(descriptor)
             throw number == EWOULDBLOCK
-                ? .busy(stateFolder: stateFolder) : .cannotLock(file: file, reason: String(cString: strerror(number)))
+                ? .busy(stateFolder: stateFolder)
+                : .cannotLock(file: file, reason: String(cString: strerror(number)))
         }
         self.descriptor = descriptor
     }

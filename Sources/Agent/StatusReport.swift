@@ -41,7 +41,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         stateFolder = settings.stateFolder
         folders = (try? FolderScan(of: settings.imagesFolder, extensions: []))?.folderCount
         watchesAllowed = WatchBudget.allowed
-        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) }) else {
+        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) })
+        else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
         let summary = try inRooms { try catalogue.summary() }

@@ -13,12 +13,14 @@ extension ModelSource {
         let library = ModelLibrary(configured: settings.modelFolder, executable: executable)
         try self.init(
             folder: try library.folder(of: settings.modelName),
-            precision: Precision(rawValue: settings.modelPrecision) ?? .f32, readerVersion: PhotoReader.version)
+            precision: Precision(rawValue: settings.modelPrecision) ?? .f32,
+            readerVersion: PhotoReader.version)
     }
 
     var record: ModelRecord {
         ModelRecord(
-            identity: identity, name: manifest.name, precision: precision.rawValue, dimension: manifest.dimension)
+            identity: identity, name: manifest.name, precision: precision.rawValue,
+            dimension: manifest.dimension)
     }
 }
 

@@ -31,7 +31,9 @@ package final class Catalogue: Sendable {
             configuration.busyMode = .timeout(10)
             configuration.label = "catalogue"
             let pool = try DatabasePool(path: file, configuration: configuration)
-            if try pool.read(Schema.migrator.hasBeenSuperseded) { throw CatalogueError.fromNewerVersion(file: file) }
+            if try pool.read(Schema.migrator.hasBeenSuperseded) {
+                throw CatalogueError.fromNewerVersion(file: file)
+            }
             try Schema.migrator.migrate(pool)
             return pool
         }

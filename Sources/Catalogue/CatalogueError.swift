@@ -11,7 +11,8 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
     init(file: String, _ error: DatabaseError) {
         switch error.resultCode {
         case .SQLITE_FULL: self = .full(file: file)
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged(file: file, message: error.message ?? "\(error)")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            self = .damaged(file: file, message: error.message ?? "\(error)")
         default: self = .failed(file: file, message: "\(error)")
         }
     }

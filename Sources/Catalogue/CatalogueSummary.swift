@@ -22,7 +22,9 @@ extension Catalogue {
                 database, sql: "SELECT model.* FROM ranking JOIN model ON model.id = ranking.model"
             ).flatMap { row in
                 ContentDigest(bytes: row["identity"] as Data).map {
-                    ModelRecord(identity: $0, name: row["name"], precision: row["precision"], dimension: row["dimension"])
+                    ModelRecord(
+                        identity: $0, name: row["name"], precision: row["precision"],
+                        dimension: row["dimension"])
                 }
             }
             return CatalogueSummary(

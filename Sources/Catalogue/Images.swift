@@ -71,7 +71,8 @@ extension Catalogue {
                 arguments: [Data(model.identity.bytes), model.name, model.precision, model.dimension])
             return ModelNumber(
                 id: try Int64.fetchOne(
-                    database, sql: "SELECT id FROM model WHERE identity = ?", arguments: [Data(model.identity.bytes)])!)
+                    database, sql: "SELECT id FROM model WHERE identity = ?",
+                    arguments: [Data(model.identity.bytes)])!)
         }
     }
 
@@ -79,7 +80,8 @@ extension Catalogue {
     package func existingNumber(of model: ModelRecord) throws(CatalogueError) -> ModelNumber? {
         try read { database in
             try Int64.fetchOne(
-                database, sql: "SELECT id FROM model WHERE identity = ?", arguments: [Data(model.identity.bytes)]
+                database, sql: "SELECT id FROM model WHERE identity = ?",
+                arguments: [Data(model.identity.bytes)]
             ).map(ModelNumber.init)
         }
     }
@@ -130,7 +132,8 @@ extension ImageRecord {
         if let bytes = row["digest"] as Data?, let digest = ContentDigest(bytes: bytes) {
             state = .ready(digest)
         } else {
-            state = .failed(reason: row["reason"] ?? "", attempts: row["attempts"], under: row["failed_under"])
+            state = .failed(
+                reason: row["reason"] ?? "", attempts: row["attempts"], under: row["failed_under"])
         }
         self.init(
             path: path, product: ProductID(row["product"] as String),
@@ -139,14 +142,17 @@ extension ImageRecord {
 
     func save(_ database: Database) throws {
         let (reason, attempts, under): (String?, Int, String?) =
-            if case .failed(let reason, let attempts, let under) = state { (reason, attempts, under) } else { (nil, 0, nil) }
+            if case .failed(let reason, let attempts, let under) = state { (reason, attempts, under) } else {
+                (nil, 0, nil)
+            }
         try database.execute(
             sql: """
                 INSERT OR REPLACE INTO image (path, product, bytes, mtime_ns, state, digest, reason, attempts, failed_under)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                path.text, product.text, stamp.bytes, stamp.mtimeNanoseconds, digest == nil ? "failed" : "ready",
+                path.text, product.text, stamp.bytes, stamp.mtimeNanoseconds,
+                digest == nil ? "failed" : "ready",
                 digest.map { Data($0.bytes) }, reason, attempts, under,
             ])
     }

@@ -40,7 +40,9 @@ extension Catalogue {
                 while let row = neighbour, ProductID(row["product"] as String) <= product {
                     if ProductID(row["product"] as String) == product {
                         nearest.append(
-                            Neighbour(product: ProductID(row["neighbour"] as String), score: Float(row["score"] as Double)))
+                            Neighbour(
+                                product: ProductID(row["neighbour"] as String),
+                                score: Float(row["score"] as Double)))
                     }
                     neighbour = try neighbours.next()?.copy()
                 }
@@ -72,7 +74,9 @@ extension Catalogue {
     /// Every product that has, or had and still may have, a file.
     package func publishedProducts() throws(CatalogueError) -> [ProductID] {
         try read { database in
-            try String.fetchAll(database, sql: "SELECT product FROM publication ORDER BY product").map { ProductID($0) }
+            try String.fetchAll(database, sql: "SELECT product FROM publication ORDER BY product").map {
+                ProductID($0)
+            }
         }
     }
 
@@ -106,7 +110,8 @@ extension Catalogue {
                     arguments: [product.text, Data(digest.bytes)])
             }
             for product in removed {
-                try database.execute(sql: "DELETE FROM publication WHERE product = ?", arguments: [product.text])
+                try database.execute(
+                    sql: "DELETE FROM publication WHERE product = ?", arguments: [product.text])
             }
         }
     }

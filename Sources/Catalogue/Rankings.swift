@@ -31,7 +31,8 @@ extension Catalogue {
         try read { database in
             let row = try Row.fetchOne(database, sql: "SELECT model, count, is_due FROM ranking")!
             return RankingState(
-                model: (row["model"] as Int64?).map(ModelNumber.init), count: row["count"], isDue: row["is_due"])
+                model: (row["model"] as Int64?).map(ModelNumber.init), count: row["count"],
+                isDue: row["is_due"])
         }
     }
 
@@ -60,19 +61,26 @@ extension Catalogue {
                     """,
                 arguments: [model.id])
             while let row = try rows.next() {
-                if !departing.isEmpty, let path = ImagePath(row["path"] as String), departing.contains(path) { continue }
+                if !departing.isEmpty, let path = ImagePath(row["path"] as String), departing.contains(path) {
+                    continue
+                }
                 let product = ProductID(row["product"] as String)
                 guard let embedding = Embedding(littleEndianBytes: row["vector"] as Data) else {
-                    throw CatalogueError.damaged(file: file, message: "a vector of \(product) is not of unit length")
+                    throw CatalogueError.damaged(
+                        file: file, message: "a vector of \(product) is not of unit length")
                 }
                 if current?.product == product {
                     current?.embeddings.append(embedding)
                 } else {
-                    if let (product, embeddings) = current { vectors.append((product, Embedding(meanOf: embeddings))) }
+                    if let (product, embeddings) = current {
+                        vectors.append((product, Embedding(meanOf: embeddings)))
+                    }
                     current = (product, [embedding])
                 }
             }
-            if let (product, embeddings) = current { vectors.append((product, Embedding(meanOf: embeddings))) }
+            if let (product, embeddings) = current {
+                vectors.append((product, Embedding(meanOf: embeddings)))
+            }
             return vectors
         }
     }
@@ -84,7 +92,8 @@ extension Catalogue {
     ///   - table: every product with its neighbours, the most similar first.
     ///   - count: how many neighbours were asked for.
     package func rank(
-        _ table: [(product: ProductID, neighbours: [Neighbour])], count: Int, model: ModelNumber, departures: Departures
+        _ table: [(product: ProductID, neighbours: [Neighbour])], count: Int, model: ModelNumber,
+        departures: Departures
     ) throws(CatalogueError) {
         try write { database in
             for path in departures.removed {
@@ -99,9 +108,11 @@ extension Catalogue {
             }
             let stored = try Self.storedNeighbours(database)
             for (product, neighbours) in table {
-                try database.execute(sql: "INSERT OR IGNORE INTO product (id) VALUES (?)", arguments: [product.text])
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO product (id) VALUES (?)", arguments: [product.text])
                 guard stored[product] != neighbours else { continue }
-                try database.execute(sql: "DELETE FROM neighbour WHERE product = ?", arguments: [product.text])
+                try database.execute(
+                    sql: "DELETE FROM neighbour WHERE product = ?", arguments: [product.text])
                 for (index, neighbour) in neighbours.enumerated() {
                     try database.execute(
                         sql: "INSERT INTO neighbour (product, rank, neighbour, score) VALUES (?, ?, ?, ?)",
@@ -135,7 +146,8 @@ extension Catalogue {
             database, sql: "SELECT product, neighbour, score FROM neighbour ORDER BY product, rank")
         while let row = try rows.next() {
             stored[ProductID(row["product"] as String), default: []].append(
-                Neighbour(product: ProductID(row["neighbour"] as String), score: Float(row["score"] as Double)))
+                Neighbour(
+                    product: ProductID(row["neighbour"] as String), score: Float(row["score"] as Double)))
         }
         return stored
     }
@@ -143,12 +155,16 @@ extension Catalogue {
     /// A product's row of the neighbour table, the most similar first; nil where there is no such product.
     package func neighbours(of product: ProductID) throws(CatalogueError) -> [Neighbour]? {
         try read { database in
-            guard try Bool.fetchOne(database, sql: "SELECT 1 FROM product WHERE id = ?", arguments: [product.text]) != nil
+            guard
+                try Bool.fetchOne(
+                    database, sql: "SELECT 1 FROM product WHERE id = ?", arguments: [product.text]) != nil
             else { return nil }
             return try Row.fetchAll(
                 database, sql: "SELECT neighbour, score FROM neighbour WHERE product = ? ORDER BY rank",
                 arguments: [product.text]
-            ).map { Neighbour(product: ProductID($0["neighbour"] as String), score: Float($0["score"] as Double)) }
+            ).map {
+                Neighbour(product: ProductID($0["neighbour"] as String), score: Float($0["score"] as Double))
+            }
         }
     }
 }

@@ -45,7 +45,8 @@ package struct ModelSource: Hashable, Sendable {
     package func load(threads: Int) throws(ModelError) -> Model {
         Model(
             manifest: manifest,
-            network: try CompiledNetwork(file: file, manifest: manifest, precision: precision, threads: threads))
+            network: try CompiledNetwork(
+                file: file, manifest: manifest, precision: precision, threads: threads))
     }
 }
 

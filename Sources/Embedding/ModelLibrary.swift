@@ -14,7 +14,8 @@ package struct ModelLibrary: Sendable {
             return
         }
         let program = URL(fileURLWithPath: executable).resolvingSymlinksInPath().deletingLastPathComponent()
-        let installed = program.deletingLastPathComponent().appendingPathComponent("share/imgrec-agent/models")
+        let installed = program.deletingLastPathComponent().appendingPathComponent(
+            "share/imgrec-agent/models")
         // A built program lies in .build/<platform>/<configuration> of its tree.
         let built = (0..<3).reduce(program) { url, _ in url.deletingLastPathComponent() }
             .appendingPathComponent(".deps/models")
@@ -24,7 +25,8 @@ package struct ModelLibrary: Sendable {
     /// The folder of the model with this name.
     package func folder(of name: String) throws(ModelError) -> String {
         let manager = FileManager.default
-        for folder in folders where manager.fileExists(atPath: "\(folder)/\(name)/\(ModelManifest.fileName)") {
+        for folder in folders where manager.fileExists(atPath: "\(folder)/\(name)/\(ModelManifest.fileName)")
+        {
             return "\(folder)/\(name)"
         }
         let known = folders.flatMap { (try? manager.contentsOfDirectory(atPath: $0)) ?? [] }.sorted()

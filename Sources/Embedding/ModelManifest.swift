@@ -44,11 +44,15 @@ package struct ModelManifest: Hashable, Sendable {
     private init(_ text: String, path: String, digest: ContentDigest) throws(TOMLError) {
         let document = try TOMLDocument(text, file: path, schema: Self.schema)
         func required(_ table: String, _ name: String) throws(TOMLError) -> String {
-            guard let value = document.string(table, name) else { throw .missing(file: path, key: "\(table).\(name)") }
+            guard let value = document.string(table, name) else {
+                throw .missing(file: path, key: "\(table).\(name)")
+            }
             return value
         }
         func required(_ table: String, _ name: String) throws(TOMLError) -> Int {
-            guard let value = document.integer(table, name) else { throw .missing(file: path, key: "\(table).\(name)") }
+            guard let value = document.integer(table, name) else {
+                throw .missing(file: path, key: "\(table).\(name)")
+            }
             return value
         }
         self.digest = digest
@@ -67,7 +71,8 @@ package struct ModelManifest: Hashable, Sendable {
         let channels: String = try required("input", "channels")
         let scale = document.numbers("input", "scale") ?? [1, 1, 1]
         guard scale.allSatisfy({ $0 != 0 }) else {
-            throw .wrongValue(file: path, line: nil, key: "input.scale", expected: "numbers other than 0", found: "0")
+            throw .wrongValue(
+                file: path, line: nil, key: "input.scale", expected: "numbers other than 0", found: "0")
         }
         input = Input(
             name: try required("input", "name"),

@@ -15,7 +15,9 @@ final class CompiledNetwork: @unchecked Sendable {
     private let compiled: OpaquePointer
     private let manifest: ModelManifest
 
-    init(file: String, manifest: ModelManifest, precision: ModelSource.Precision, threads: Int) throws(ModelError) {
+    init(file: String, manifest: ModelManifest, precision: ModelSource.Precision, threads: Int)
+        throws(ModelError)
+    {
         self.manifest = manifest
         core = try created("starting") { ov_core_create(&$0) }
         var properties = [
@@ -86,7 +88,9 @@ struct InferenceRequest: ~Copyable {
         return Array(UnsafeBufferPointer(start: try floats(of: output, count: dimension), count: dimension))
     }
 
-    private borrowing func floats(of tensor: OpaquePointer, count: Int) throws(ModelError) -> UnsafeMutablePointer<Float> {
+    private borrowing func floats(of tensor: OpaquePointer, count: Int) throws(ModelError)
+        -> UnsafeMutablePointer<Float>
+    {
         var data: UnsafeMutableRawPointer?
         var size = 0
         try check("measuring a tensor", ov_tensor_get_size(tensor, &size))
@@ -113,7 +117,7 @@ private struct Network: ~Copyable {
     ) throws(ModelError) -> OpaquePointer {
         // The names and values live until the call returns; OpenVINO copies them.
         let strings = properties.flatMap { [strdup($0.0), strdup($0.1)] }
-        defer { strings.forEach { free($0) } }
+        defer { for string in strings { free(string) } }
         let pairs = properties.indices.map { ov_property_t(key: strings[$0 * 2], value: strings[$0 * 2 + 1]) }
         return try created("compiling the network") {
             ov_core_compile_model_props(core, model, "CPU", pairs.count, pairs, &$0)
@@ -127,7 +131,11 @@ private struct Network: ~Copyable {
         }
         defer { ov_output_const_port_free(input) }
         let wanted = [1, 3, manifest.shape.height, manifest.shape.width]
-        try check(manifest, input, "input \(manifest.input.name)") { $0 == wanted } expected: { "\(wanted)" }
+        try check(manifest, input, "input \(manifest.input.name)") {
+            $0 == wanted
+        } expected: {
+            "\(wanted)"
+        }
 
         let output: OpaquePointer = try port(manifest, "output", manifest.outputName) {
             ov_model_const_output_by_name(model, manifest.outputName, &$0)
@@ -141,7 +149,8 @@ private struct Network: ~Copyable {
     }
 
     private borrowing func port(
-        _ manifest: ModelManifest, _ kind: String, _ name: String, _ find: (inout OpaquePointer?) -> ov_status_e
+        _ manifest: ModelManifest, _ kind: String, _ name: String,
+        _ find: (inout OpaquePointer?) -> ov_status_e
     ) throws(ModelError) -> OpaquePointer {
         var port: OpaquePointer?
         guard find(&port) == OK, let port else {

@@ -12,7 +12,8 @@ enum EXIF {
                 continue
             }
             // Standalone markers have no length; after start of scan there is no more metadata.
-            guard marker != 0xDA, marker != 0xD9, let length = file.u16(position + 2, .big), length >= 2 else { break }
+            guard marker != 0xDA, marker != 0xD9, let length = file.u16(position + 2, .big), length >= 2
+            else { break }
             if marker == 0xE1, let segment = file.slice(position + 4, length - 2),
                 segment.starts(with: "Exif\0\0".utf8)
             {
@@ -83,7 +84,9 @@ enum EXIF {
         func u32(_ offset: Int, _ order: ByteOrder) -> Int? { number(offset, 4, order) }
 
         func slice(_ offset: Int, _ length: Int) -> ArraySlice<UInt8>? {
-            guard offset >= 0, length >= 0, offset <= bytes.count, length <= bytes.count - offset else { return nil }
+            guard offset >= 0, length >= 0, offset <= bytes.count, length <= bytes.count - offset else {
+                return nil
+            }
             return bytes[(bytes.startIndex + offset)..<(bytes.startIndex + offset + length)]
         }
 

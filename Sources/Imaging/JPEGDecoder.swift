@@ -6,17 +6,18 @@ import Products
 
 /// Decodes JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK and YCCK.
 enum JPEGDecoder {
-    static func decode(_ bytes: [UInt8], limits: PhotoReader.Limits, shape: PictureShape) throws(ImagingError) -> Raster {
+    static func decode(_ bytes: [UInt8], limits: PhotoReader.Limits, shape: PictureShape) throws(ImagingError)
+        -> Raster
+    {
         guard let decompressor = Decompressor() else { throw .outOfMemory(width: 0, height: 0) }
         let header = try decompressor.header(of: bytes)
         try limits.check(width: header.width, height: header.height)
 
+        let orientation = EXIF.orientation(inJPEG: bytes)
         let scale = ScalingFactor.smallest(
-            for: shape, width: header.width, height: header.height,
-            orientation: EXIF.orientation(inJPEG: bytes))
-        var pixels = try decompressor.pixels(
-            of: bytes, width: scale.applied(to: header.width), height: scale.applied(to: header.height),
-            isCMYK: header.isCMYK)
+            for: shape, width: header.width, height: header.height, orientation: orientation)
+        let (width, height) = (scale.applied(to: header.width), scale.applied(to: header.height))
+        var pixels = try decompressor.pixels(of: bytes, width: width, height: height, isCMYK: header.isCMYK)
         if header.isCMYK {
             // Photoshop, and libjpeg-turbo's other readers, take every four-colour JPEG for Adobe's inverted one.
             pixels.withUnsafeMutableBufferPointer {
@@ -24,9 +25,8 @@ enum JPEGDecoder {
             }
         }
         return Raster(
-            pixels: pixels, width: scale.applied(to: header.width), height: scale.applied(to: header.height),
-            fullWidth: header.width, fullHeight: header.height, scale: scale.value,
-            orientation: EXIF.orientation(inJPEG: bytes))
+            pixels: pixels, width: width, height: height, fullWidth: header.width, fullHeight: header.height,
+            scale: scale.value, orientation: orientation)
     }
 }
 
@@ -44,13 +44,17 @@ struct ScalingFactor: Hashable {
 
     /// The smallest scale at which both sides are at least twice what they are resized to; less would lose
     /// detail that the resampling filter still sees.
-    static func smallest(for shape: PictureShape, width: Int, height: Int, orientation: Orientation) -> ScalingFactor {
+    static func smallest(for shape: PictureShape, width: Int, height: Int, orientation: Orientation)
+        -> ScalingFactor
+    {
         let upright = orientation.swapsSides ? (height, width) : (width, height)
         let target = CropGeometry(fullWidth: upright.0, fullHeight: upright.1, shape: shape)
         let wanted =
             orientation.swapsSides
             ? (target.resizedHeight, target.resizedWidth) : (target.resizedWidth, target.resizedHeight)
-        return available.first { $0.applied(to: width) >= 2 * wanted.0 && $0.applied(to: height) >= 2 * wanted.1 }
+        return available.first {
+            $0.applied(to: width) >= 2 * wanted.0 && $0.applied(to: height) >= 2 * wanted.1
+        }
             ?? ScalingFactor(numerator: 1, denominator: 1)
     }
 
@@ -108,6 +112,7 @@ private struct Decompressor: ~Copyable {
     /// Whether the last complaint is one that costs no pixel: stray bytes between segments, which some
     /// cameras and editors leave and every browser passes over.
     private var isHarmless: Bool {
-        tjGetErrorCode(handle) == Int32(TJERR_WARNING.rawValue) && message.contains("extraneous bytes before marker")
+        tjGetErrorCode(handle) == Int32(TJERR_WARNING.rawValue)
+            && message.contains("extraneous bytes before marker")
     }
 }

@@ -14,7 +14,9 @@ package enum PhotoFile {
     ) throws(PhotoFileError) -> (bytes: [UInt8], stamp: FileStamp) {
         let fullPath = Array(folder.utf8) + [UInt8(ascii: "/")] + path.name.bytes + [0]
         let descriptor = fullPath.withUnsafeBytes {
-            open($0.baseAddress!.assumingMemoryBound(to: CChar.self), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            open(
+                $0.baseAddress!.assumingMemoryBound(to: CChar.self),
+                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         }
         guard descriptor >= 0 else { throw PhotoFileError(openErrno: errno) }
         defer { close(descriptor) }
@@ -71,7 +73,8 @@ package enum PhotoFileError: Error, Hashable, CustomStringConvertible {
         case .vanished: "the file has gone"
         case .notAFile: "this is a link, a folder or a device; put the photo itself here"
         case .changing: "the file was still being written; run reconcile again when it is complete"
-        case .tooLarge(let bytes, let limit, _): ImagingError.fileTooLarge(bytes: bytes, limit: limit).description
+        case .tooLarge(let bytes, let limit, _):
+            ImagingError.fileTooLarge(bytes: bytes, limit: limit).description
         case .unreadable(EACCES), .unreadable(EPERM):
             "the file may not be read; give the user that runs imgrec-agent permission to read it"
         case .unreadable(let number): "the file cannot be read: \(String(cString: strerror(number)))"

@@ -40,7 +40,8 @@ extension Raster {
         }
         return Raster(
             pixels: result, width: newWidth, height: newHeight,
-            fullWidth: turned ? fullHeight : fullWidth, fullHeight: turned ? fullWidth : fullHeight, scale: scale)
+            fullWidth: turned ? fullHeight : fullWidth, fullHeight: turned ? fullWidth : fullHeight,
+            scale: scale)
     }
 }
 

@@ -22,7 +22,8 @@ extension Raster {
         let half = [UInt8](unsafeUninitializedCapacity: shape.width * needed.count * 4) { result, count in
             pixels.withUnsafeBufferPointer { source in
                 imgrec_resample_rows(
-                    source.baseAddress! + needed.lowerBound * width * 4, width, needed.count, result.baseAddress!,
+                    source.baseAddress! + needed.lowerBound * width * 4, width, needed.count,
+                    result.baseAddress!,
                     shape.width, columns.first, columns.count, columns.coefficients, columns.taps)
             }
             count = shape.width * needed.count * 4

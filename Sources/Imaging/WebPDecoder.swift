@@ -20,7 +20,9 @@ enum WebPDecoder {
             isRead =
                 WebPDecodeRGBAInto(
                     bytes, bytes.count, buffer.baseAddress, size, Int32(width * Picture.bytesPerPixel)) != nil
-            if isRead && features.has_alpha != 0 { imgrec_composite(buffer.baseAddress!, width * height, 255) }
+            if isRead && features.has_alpha != 0 {
+                imgrec_composite(buffer.baseAddress!, width * height, 255)
+            }
             count = size
         }
         guard isRead else { throw .damaged(reason: "its pixels cannot be decoded") }

@@ -61,7 +61,9 @@ package struct NeighbourIndex: Sendable {
     /// - Parameters:
     ///   - threads: how many cores to use. The result does not depend on it.
     ///   - progress: called now and then, from any thread, with the number of finished products.
-    package func table(count: Int, threads: Int, progress: @Sendable (Int) -> Void = { _ in }) -> [[Neighbour]] {
+    package func table(count: Int, threads: Int, progress: @Sendable (Int) -> Void = { _ in })
+        -> [[Neighbour]]
+    {
         let blocks = (products.count + Self.rowsPerBlock - 1) / Self.rowsPerBlock
         let table = Mutex([[Neighbour]](repeating: [], count: products.count))
         let next = Atomic(0)
@@ -95,7 +97,8 @@ package struct NeighbourIndex: Sendable {
                 let candidates = min(Self.rowsPerBlock, products.count - first)
                 for query in queries {
                     imgrec_dot_rows(
-                        matrix.baseAddress! + query * stride, matrix.baseAddress! + first * stride, candidates,
+                        matrix.baseAddress! + query * stride, matrix.baseAddress! + first * stride,
+                        candidates,
                         stride, &scores)
                     scores.withUnsafeBufferPointer {
                         best[query - queries.lowerBound].offer(

@@ -7,7 +7,9 @@ package struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
 
     package init(of content: some Sequence<UInt8>) {
         var hasher = SHA256()
-        if content.withContiguousStorageIfAvailable({ hasher.update(bufferPointer: UnsafeRawBufferPointer($0)) }) == nil {
+        if content.withContiguousStorageIfAvailable({
+            hasher.update(bufferPointer: UnsafeRawBufferPointer($0))
+        }) == nil {
             hasher.update(data: Array(content))
         }
         self.bytes = Array(hasher.finalize())
@@ -22,7 +24,8 @@ package struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
     /// 64 hexadecimal digits.
     package var description: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return String(
+            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }
 

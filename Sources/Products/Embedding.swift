@@ -49,7 +49,9 @@ package struct Embedding: Hashable, Sendable {
         guard bytes.count % 4 == 0, !bytes.isEmpty else { return nil }
         let values = Array(bytes).withUnsafeBytes { raw in
             (0..<raw.count / 4).map {
-                Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)))
+                Float(
+                    bitPattern: UInt32(
+                        littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)))
             }
         }
         var squares = 0.0

@@ -7,7 +7,8 @@ package struct ImagePath: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// Returns nil where the name could lead out of the folder.
     package init?(_ name: FileName) {
         let parts = name.text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        for part in parts where part.isEmpty || part.elementsEqual(".".utf8) || part.elementsEqual("..".utf8) {
+        for part in parts where part.isEmpty || part.elementsEqual(".".utf8) || part.elementsEqual("..".utf8)
+        {
             return nil
         }
         guard !name.text.utf8.contains(0) else { return nil }
@@ -33,8 +34,11 @@ package struct ImagePath: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// The index of the last dot of the file's own name; a dot that begins the name begins no ending.
     private var endingStart: String.Index? {
-        let nameStart = text.utf8.lastIndex(of: UInt8(ascii: "/")).map(text.utf8.index(after:)) ?? text.startIndex
-        guard let dot = text.utf8[nameStart...].lastIndex(of: UInt8(ascii: ".")), dot > nameStart else { return nil }
+        let nameStart =
+            text.utf8.lastIndex(of: UInt8(ascii: "/")).map(text.utf8.index(after:)) ?? text.startIndex
+        guard let dot = text.utf8[nameStart...].lastIndex(of: UInt8(ascii: ".")), dot > nameStart else {
+            return nil
+        }
         return dot
     }
 }

@@ -75,14 +75,16 @@ struct OutputFolder: ~Copyable {
     }
 
     func removeStaging() throws(PublishingError) {
-        guard unlinkat(descriptor, Self.staging, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY else {
+        guard unlinkat(descriptor, Self.staging, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY
+        else {
             throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno)
         }
     }
 
     func writeStaged(_ name: String, _ bytes: [UInt8]) throws(PublishingError) {
         let staging = try folder([Self.staging], create: true)!
-        let file = openat(staging.descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        let file = openat(
+            staging.descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
         defer { close(file) }
         var written = 0
@@ -114,12 +116,16 @@ struct OutputFolder: ~Copyable {
     func remove(_ components: [String]) throws(PublishingError) -> Bool {
         guard let parent = try folder(components.dropLast(), create: false) else { return false }
         if unlinkat(parent.descriptor, components.last!, 0) != 0 {
-            guard errno == ENOENT else { throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno) }
+            guard errno == ENOENT else {
+                throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
+            }
             return false
         }
         var rest = components.dropLast()
         while let name = rest.popLast(), !rest.isEmpty {
-            guard let above = try folder(rest, create: false), unlinkat(above.descriptor, name, AT_REMOVEDIR) == 0 else { break }
+            guard let above = try folder(rest, create: false),
+                unlinkat(above.descriptor, name, AT_REMOVEDIR) == 0
+            else { break }
         }
         return true
     }
@@ -132,7 +138,9 @@ struct OutputFolder: ~Copyable {
     }
 
     /// The folder at a path, or nil where there is none and none is to be made.
-    private func folder(_ components: some Collection<String>, create: Bool) throws(PublishingError) -> Folder? {
+    private func folder(_ components: some Collection<String>, create: Bool) throws(PublishingError)
+        -> Folder?
+    {
         var current = Folder(descriptor: dup(descriptor))
         for component in components {
             if create { _ = mkdirat(current.descriptor, component, 0o755) }

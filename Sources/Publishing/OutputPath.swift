@@ -42,7 +42,8 @@ package struct OutputPath: Hashable, Sendable {
         var bytes: [UInt8] = []
         var rest = relative.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)[...]
         guard let first = rest.popFirst(), first.elementsEqual(folder.utf8), let last = rest.popLast(),
-            last.count > ending.utf8.count || last.elementsEqual(ending.utf8), last.suffix(5).elementsEqual(ending.utf8)
+            last.count > ending.utf8.count || last.elementsEqual(ending.utf8),
+            last.suffix(5).elementsEqual(ending.utf8)
         else { return nil }
         for part in rest + [last.dropLast(5)] {
             var part = part.elementsEqual(emptyPart.utf8) ? part.dropFirst(2) : part
@@ -50,7 +51,8 @@ package struct OutputPath: Hashable, Sendable {
             if continues { part = part.dropLast() }
             while let byte = part.popFirst() {
                 if byte == UInt8(ascii: "%") {
-                    guard let high = part.popFirst().flatMap(digit), let low = part.popFirst().flatMap(digit) else { return nil }
+                    guard let high = part.popFirst().flatMap(digit), let low = part.popFirst().flatMap(digit)
+                    else { return nil }
                     bytes.append(high << 4 | low)
                 } else {
                     bytes.append(byte)

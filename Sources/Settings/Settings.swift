@@ -46,16 +46,23 @@ package struct Settings: Hashable, Sendable {
             let path = document.string(key.toml.table, key.toml.name) ?? key.defaultText
             return absolutePath(path, relativeTo: base)
         }
-        func string(_ key: SettingsKey) -> String { document.string(key.toml.table, key.toml.name) ?? key.defaultText }
-        func integer(_ key: SettingsKey) -> Int { document.integer(key.toml.table, key.toml.name) ?? key.defaultInteger }
+        func string(_ key: SettingsKey) -> String {
+            document.string(key.toml.table, key.toml.name) ?? key.defaultText
+        }
+        func integer(_ key: SettingsKey) -> Int {
+            document.integer(key.toml.table, key.toml.name) ?? key.defaultInteger
+        }
 
         imagesFolder = folder(.imagesFolder)
         imageExtensions =
-            (document.strings("images", "extensions") ?? SettingsKey.defaultExtensions).map { $0.lowercased() }
+            (document.strings("images", "extensions") ?? SettingsKey.defaultExtensions).map {
+                $0.lowercased()
+            }
         maxFileBytes = integer(.maxFileBytes)
         maxPixels = integer(.maxPixels)
         productPattern = string(.productPattern)
-        massRemovalLimit = document.number("images", "mass_removal_limit") ?? SettingsKey.defaultMassRemovalLimit
+        massRemovalLimit =
+            document.number("images", "mass_removal_limit") ?? SettingsKey.defaultMassRemovalLimit
         outputFolder = folder(.outputFolder)
         stateFolder = folder(.stateFolder)
         recommendationCount = integer(.recommendationCount)

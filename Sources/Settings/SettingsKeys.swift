@@ -7,14 +7,17 @@ struct SettingsKey {
     let defaultLiteral: String
     let explanation: String
 
-    init(_ table: String, _ name: String, _ kind: TOMLKey.Kind, default literal: String, _ explanation: String) {
+    init(
+        _ table: String, _ name: String, _ kind: TOMLKey.Kind, default literal: String, _ explanation: String
+    ) {
         toml = TOMLKey(table, name, kind)
         defaultLiteral = literal
         self.explanation = explanation
     }
 
     /// A setting without a default; the literal is an example.
-    init(required table: String, _ name: String, _ kind: TOMLKey.Kind, example: String, _ explanation: String) {
+    init(required table: String, _ name: String, _ kind: TOMLKey.Kind, example: String, _ explanation: String)
+    {
         toml = TOMLKey(table, name, kind, isRequired: true)
         defaultLiteral = example
         self.explanation = explanation
@@ -72,7 +75,8 @@ extension SettingsKey {
         "How many cores to use. 0: all.")
 
     static let all = [
-        imagesFolder, imageExtensions, maxFileBytes, maxPixels, productPattern, massRemovalLimit, outputFolder,
+        imagesFolder, imageExtensions, maxFileBytes, maxPixels, productPattern, massRemovalLimit,
+        outputFolder,
         stateFolder, recommendationCount, modelName, modelPrecision, modelFolder, threads,
     ]
 

@@ -38,7 +38,11 @@ package struct TOMLDocument: Sendable {
     private let values: [String: Value]
 
     private enum Value: Sendable {
-        case string(String), integer(Int), number(Double), strings([String]), numbers([Double])
+        case string(String)
+        case integer(Int)
+        case number(Double)
+        case strings([String])
+        case numbers([Double])
     }
 
     /// Parses and checks a whole file.

@@ -26,7 +26,9 @@ struct TOMLLines {
     }
 
     func line(ofTableOrKey name: String) -> Int? {
-        lines.firstIndex { header($0) == name || $0.hasPrefix("\(name)=") || $0.hasPrefix("\(name).") }.map { $0 + 1 }
+        lines.firstIndex { header($0) == name || $0.hasPrefix("\(name)=") || $0.hasPrefix("\(name).") }.map {
+            $0 + 1
+        }
     }
 
     private func header(_ line: String) -> String? {
@@ -42,11 +44,13 @@ func nearest(to name: String, among candidates: [String]) -> String {
         for (i, character) in left.enumerated() {
             var current = [i + 1]
             for (j, other) in right.enumerated() {
-                current.append(min(previous[j] + (character == other ? 0 : 1), previous[j + 1] + 1, current[j] + 1))
+                current.append(
+                    min(previous[j] + (character == other ? 0 : 1), previous[j + 1] + 1, current[j] + 1))
             }
             previous = current
         }
         return previous[right.count]
     }
-    return candidates.sorted().min { distance(Array(name), Array($0)) < distance(Array(name), Array($1)) } ?? name
+    return candidates.sorted().min { distance(Array(name), Array($0)) < distance(Array(name), Array($1)) }
+        ?? name
 }

@@ -11,7 +11,8 @@ package struct ServiceNotifier: Sendable {
 
     /// - Parameter socket: the value of NOTIFY_SOCKET; a path, or a name after `@` in Linux' abstract namespace.
     package init(socket: String?) {
-        guard let socket, let first = socket.utf8.first, first == UInt8(ascii: "/") || first == UInt8(ascii: "@"),
+        guard let socket, let first = socket.utf8.first,
+            first == UInt8(ascii: "/") || first == UInt8(ascii: "@"),
             socket.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path)
         else {
             address = nil

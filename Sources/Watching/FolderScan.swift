@@ -69,7 +69,9 @@ package struct FolderScan: Sendable {
                 break
             }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: UInt8.self, capacity: 256) { Array(UnsafeBufferPointer(start: $0, count: strlen($0))) }
+                $0.withMemoryRebound(to: UInt8.self, capacity: 256) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0)))
+                }
             }
             guard name.first != UInt8(ascii: ".") else { continue }
             let full = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
@@ -78,7 +80,8 @@ package struct FolderScan: Sendable {
             var status = stat()
             let isKnown = (name + [0]).withUnsafeBytes {
                 fstatat(
-                    dirfd(directory), $0.baseAddress!.assumingMemoryBound(to: CChar.self), &status, AT_SYMLINK_NOFOLLOW) == 0
+                    dirfd(directory), $0.baseAddress!.assumingMemoryBound(to: CChar.self), &status,
+                    AT_SYMLINK_NOFOLLOW) == 0
             }
             guard isKnown else { continue }  // gone since it was listed
             let hasPhotoName = Self.ending(of: name).map { extensions.contains($0) } ?? false
@@ -87,7 +90,8 @@ package struct FolderScan: Sendable {
                 folders.append(full)
             case S_IFREG where hasPhotoName:
                 let stamp = FileStamp(
-                    bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+                    bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
+                    nanoseconds: status.st_mtim.tv_nsec)
                 photos.append(Photo(path: imagePath, stamp: stamp))
             case S_IFLNK where hasPhotoName:
                 obstacles.append(Obstacle(path: imagePath, reason: .linkInsteadOfPhoto))
@@ -115,7 +119,9 @@ package struct FolderScan: Sendable {
     }
 
     private mutating func obstruct(_ path: [UInt8], _ number: Int32, root: String) throws(FolderScanError) {
-        guard let imagePath = ImagePath(FileName(bytes: path)) else { throw FolderScanError(folder: root, errno: number) }
+        guard let imagePath = ImagePath(FileName(bytes: path)) else {
+            throw FolderScanError(folder: root, errno: number)
+        }
         obstacles.append(Obstacle(path: imagePath, reason: .unreadableFolder(errno: number)))
     }
 
@@ -138,7 +144,8 @@ extension FolderScan.Obstacle.Reason: CustomStringConvertible {
         switch self {
         case .linkInsteadOfPhoto: "this is a symbolic link, which is not followed; put the photo itself here"
         case .notAFile: "this is a folder, a pipe or a device with the name of a photo"
-        case .linkInsteadOfFolder: "this is a symbolic link to a folder, which is not followed; put the folder itself here"
+        case .linkInsteadOfFolder:
+            "this is a symbolic link to a folder, which is not followed; put the folder itself here"
         case .unreadableFolder(let number):
             "the folder cannot be listed (\(String(cString: strerror(number)))); what was known of it stays"
         }
@@ -151,7 +158,9 @@ package enum FolderScanError: Error, Hashable, CustomStringConvertible {
     case unreadable(folder: String, errno: Int32)
 
     init(folder: String, errno number: Int32) {
-        self = number == ENOENT || number == ENOTDIR ? .missing(folder: folder) : .unreadable(folder: folder, errno: number)
+        self =
+            number == ENOENT || number == ENOTDIR
+            ? .missing(folder: folder) : .unreadable(folder: folder, errno: number)
     }
 
     package var description: String {

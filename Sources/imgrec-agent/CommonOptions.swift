@@ -34,7 +34,9 @@ func printJSON(_ value: some Encodable) throws {
 
 /// Text from outside, safe for a terminal: control characters, which can hide or change what is shown, as `?`.
 func printable(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+    String(
+        String.UnicodeScalarView(
+            text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
 }
 
 func counted(_ count: Int, _ noun: String) -> String {

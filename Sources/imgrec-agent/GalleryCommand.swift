@@ -16,7 +16,8 @@ struct GalleryCommand: ParsableCommand {
 
     @Option(
         name: [.short, .long],
-        help: ArgumentHelp("The file to write (default: gallery.html in the state folder).", valueName: "file"))
+        help: ArgumentHelp(
+            "The file to write (default: gallery.html in the state folder).", valueName: "file"))
     var output: String?
 
     func run() throws {

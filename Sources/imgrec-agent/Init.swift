@@ -18,7 +18,9 @@ struct Init: ParsableCommand {
     @Option(help: ArgumentHelp("The folder for the JSON files.", valueName: "folder"))
     var output: String?
 
-    @Option(help: ArgumentHelp("The folder for the catalogue (default: /var/lib/imgrec-agent).", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "The folder for the catalogue (default: /var/lib/imgrec-agent).", valueName: "folder"))
     var state: String?
 
     @Flag(help: "Replace an existing file.")
@@ -27,12 +29,14 @@ struct Init: ParsableCommand {
     func run() throws {
         let url = URL(fileURLWithPath: config)
         guard force || !FileManager.default.fileExists(atPath: url.path) else {
-            printError("\(config) exists already. To replace it: imgrec-agent init --force --config \(config)")
+            printError(
+                "\(config) exists already. To replace it: imgrec-agent init --force --config \(config)")
             throw ExitCode(SystemExit.cannotCreate.rawValue)
         }
         // A folder given here is relative to where the user is, one in the file to where the file is.
         func absolute(_ path: String?) -> String? { path.map { absolutePath($0) } }
-        let text = SettingsTemplate.text(images: absolute(images), output: absolute(output), state: absolute(state))
+        let text = SettingsTemplate.text(
+            images: absolute(images), output: absolute(output), state: absolute(state))
         do {
             try FileManager.default.createDirectory(
                 at: url.deletingLastPathComponent(), withIntermediateDirectories: true)

@@ -71,7 +71,8 @@ final class ProgressDisplay: Sendable {
 
     private static func bar(_ done: Int, _ total: Int) -> String {
         let filled = min(barWidth, barWidth * done / total)
-        return "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: barWidth - filled) + "]"
+        return "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: barWidth - filled)
+            + "]"
     }
 
     private static func text(_ phase: String, done: Int, total: Int, elapsed: Duration) -> String {
@@ -80,7 +81,8 @@ final class ProgressDisplay: Sendable {
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         if done > 0 && seconds > 0.5 && done < total {
             let rate = Double(done) / seconds
-            text += String(format: ", %.0f/s, about %@ left", rate, duration(seconds: Double(total - done) / rate))
+            text += String(
+                format: ", %.0f/s, about %@ left", rate, duration(seconds: Double(total - done) / rate))
         }
         return text
     }

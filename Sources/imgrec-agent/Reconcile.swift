@@ -32,7 +32,9 @@ struct Reconcile: ParsableCommand {
         let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
         let report = try reportingErrors { () throws(AgentError) in
             defer { display.finish() }
-            let reconciler = try Reconciler(settings: settings, executable: executablePath) { display.show($0) }
+            let reconciler = try Reconciler(settings: settings, executable: executablePath) {
+                display.show($0)
+            }
             return try reconciler.run(.init(isDryRun: dryRun, allowsMassRemoval: allowMassRemoval))
         }
         if json {
@@ -83,7 +85,8 @@ enum ReconcileText {
         lines.append(work + ".")
         let files = report.published
         lines.append(
-            "Files: \(files.written) written, \(files.unchanged) unchanged, \(files.removed) removed in \(outputFolder)")
+            "Files: \(files.written) written, \(files.unchanged) unchanged, \(files.removed) removed in \(outputFolder)"
+        )
         if !report.failed.isEmpty {
             lines.append("\(counted(report.failed.count, "photo")) failed:")
             for failure in report.failed.prefix(failuresShown) {

@@ -27,7 +27,8 @@ struct Status: ParsableCommand {
             "output     \(report.outputFolder)",
             "state      \(report.stateFolder)",
             "model      "
-                + (report.model.map { "\($0.name), \($0.dimension) dimensions, precision \($0.precision)" } ?? "none yet"),
+                + (report.model.map { "\($0.name), \($0.dimension) dimensions, precision \($0.precision)" }
+                    ?? "none yet"),
             "products   \(report.products)",
             "ready      \(counted(report.photos, "photo"))",
             "failed     \(counted(report.failed.count, "photo"))",

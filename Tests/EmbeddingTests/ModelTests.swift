@@ -1,0 +1,138 @@
+import Foundation
+import Products
+import TestSupport
+import Testing
+
+@testable import Embedding
+
+private let name = "efficientnet-lite0"
+private var folder: String { "\(Repository.models)/\(name)" }
+
+@Suite("Models")
+struct ModelTests {
+    private func picture(seed: UInt64, manifest: ModelManifest) -> Picture {
+        var random = SeededRandom(seed: seed)
+        let (width, height) = (manifest.shape.width, manifest.shape.height)
+        let pixels = (0..<width * height * Picture.bytesPerPixel).map { _ in
+            UInt8.random(in: 0...255, using: &random)
+        }
+        return Picture(width: width, height: height, pixels: pixels)
+    }
+
+    @Test("the manifest says all there is to know")
+    func manifest() throws {
+        let manifest = try ModelManifest(folder: folder)
+        #expect(manifest.name == name)
+        #expect(
+            manifest.shape
+                == PictureShape(width: 224, height: 224, fit: .crop(shortSide: 256), filter: .bicubic))
+        #expect(
+            manifest.input
+                == ModelManifest.Input(
+                    name: "image", planes: [0, 1, 2], mean: [127, 127, 127], scale: [128, 128, 128]))
+        #expect(manifest.dimension == 1280)
+        #expect(manifest.licence == "Apache-2.0")
+    }
+
+    @Test("at f32 the same picture gives the same bits, in any lane of any load")
+    func deterministic() throws {
+        let source = try ModelSource(folder: folder, precision: .f32, readerVersion: 1)
+        let picture = picture(seed: 1, manifest: source.manifest)
+        let (one, two) = (try source.load(threads: 1), try source.load(threads: 2))
+        let first = try one.makeLane().embed(picture)
+        #expect(try one.makeLane().embed(picture) == first)
+        #expect(try two.makeLane().embed(picture) == first)
+        #expect(try one.makeLane().embed(self.picture(seed: 2, manifest: source.manifest)) != first)
+        #expect(first.values.count == 1280)
+    }
+
+    @Test("several lanes at once do not disturb each other")
+    func concurrent() async throws {
+        let source = try ModelSource(folder: folder, precision: .f32, readerVersion: 1)
+        let model = try source.load(threads: 2)
+        let pictures = (0..<8).map { picture(seed: $0, manifest: source.manifest) }
+        let lane = try model.makeLane()
+        var alone: [Products.Embedding] = []
+        for picture in pictures { alone.append(try lane.embed(picture)) }
+        let together = try await withThrowingTaskGroup { group in
+            for (index, picture) in pictures.enumerated() {
+                group.addTask { (index, try model.makeLane().embed(picture)) }
+            }
+            return try await group.reduce(into: [Int: Products.Embedding]()) { $0[$1.0] = $1.1 }
+        }
+        for index in pictures.indices { #expect(together[index] == alone[index]) }
+    }
+
+    @Test("whatever changes vectors changes the identity")
+    func identity() throws {
+        let copy = try TemporaryFolder()
+        try FileManager.default.copyItem(atPath: folder, toPath: "\(copy.path)/m")
+        func identity(_ precision: ModelSource.Precision = .f32, version: Int = 1) throws -> ContentDigest {
+            try ModelSource(folder: "\(copy.path)/m", precision: precision, readerVersion: version).identity
+        }
+        let first = try identity()
+        #expect(try identity() == first)
+        #expect(try identity(.auto) != first)
+        #expect(try identity(version: 2) != first)
+        try edit(copy, "mean = [127.0", "mean = [126.0")
+        #expect(try identity() != first)
+    }
+
+    @Test(
+        "a manifest that the network does not keep is an error in words",
+        arguments: [
+            (
+                "dimension = 1280", "dimension = 1281",
+                "its output embedding has the shape [1, 1280], not 1281 values"
+            ),
+            (
+                "width = 224", "width = 225",
+                "its input image has the shape [1, 3, 224, 224], not [1, 3, 224, 225]"
+            ),
+            ("name = \"image\"", "name = \"pixels\"", "it has no input named pixels"),
+            ("name = \"embedding\"", "name = \"features\"", "it has no output named features"),
+        ])
+    func wrongInterface(old: String, new: String, reason: String) throws {
+        let copy = try TemporaryFolder()
+        try FileManager.default.copyItem(atPath: folder, toPath: "\(copy.path)/m")
+        try edit(copy, old, new)
+        let source = try ModelSource(folder: "\(copy.path)/m", precision: .f32, readerVersion: 1)
+        #expect(throws: ModelError.wrongInterface(model: name, reason: reason)) {
+            try source.load(threads: 1)
+        }
+    }
+
+    @Test("a network that is not the manifest's is refused")
+    func damaged() throws {
+        let copy = try TemporaryFolder()
+        try FileManager.default.copyItem(atPath: folder, toPath: "\(copy.path)/m")
+        let file = "\(copy.path)/m/model.onnx"
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: file))
+        #expect { try ModelSource(folder: "\(copy.path)/m", precision: .f32, readerVersion: 1) } throws: {
+            if case .damaged = $0 as? ModelError { true } else { false }
+        }
+        try FileManager.default.removeItem(atPath: file)
+        #expect(throws: ModelError.missingFile(file: file)) {
+            try ModelSource(folder: "\(copy.path)/m", precision: .f32, readerVersion: 1)
+        }
+    }
+
+    @Test("a library names the models it has when asked for another")
+    func library() throws {
+        let library = ModelLibrary(configured: Repository.models, executable: "/x")
+        #expect(try library.folder(of: name) == folder)
+        #expect { try library.folder(of: "resnet") } throws: { "\($0)".contains("There is: \(name)") }
+        let installed = ModelLibrary(configured: nil, executable: "/opt/x/bin/imgrec-agent")
+        #expect(installed.folders.first == "/opt/x/share/imgrec-agent/models")
+    }
+
+    private func edit(_ copy: TemporaryFolder, _ old: String, _ new: String) throws {
+        let file = "\(copy.path)/m/manifest.toml"
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        try #require(text.contains(old))
+        try text.replacingOccurrences(of: old, with: new).write(
+            toFile: file, atomically: true, encoding: .utf8)
+    }
+}

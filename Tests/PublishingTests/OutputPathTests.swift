@@ -1,0 +1,87 @@
+import Products
+import TestSupport
+import Testing
+
+@testable import Publishing
+
+@Suite("Where a product's document lies")
+struct OutputPathTests {
+    @Test(
+        "most ids are their own path",
+        arguments: ["dress/dress-001", "a", "50 off", "été/スカート", "a.json", ".hidden", "a/...", "x.JSON/y"])
+    func plain(id: String) {
+        #expect(OutputPath(of: ProductID(id)).relative == "products/\(id).json")
+    }
+
+    @Test(
+        "what would be unsafe is escaped",
+        arguments: [
+            ("..", "products/%2E..json"), ("../../etc/passwd", "products/%2E./%2E./etc/passwd.json"),
+            ("/etc/passwd", "products/%%/etc/passwd.json"), ("", "products/%%.json"),
+            ("a//b/", "products/a/%%/b/%%.json"),
+            ("50%", "products/50%25.json"), ("a\nb\u{7F}", "products/a%0Ab%7F.json"),
+            ("a\\b", "products/a%5Cb.json"),
+            ("a.json/b", "products/a%2Ejson/b.json"), (".", "products/%2E.json"),
+        ])
+    func escaped(id: String, path: String) {
+        #expect(OutputPath(of: ProductID(id)).relative == path)
+    }
+
+    @Test("bytes that are no UTF-8 are escaped")
+    func bytes() {
+        #expect(OutputPath(of: ProductID(FileName(bytes: [0xE9, 0x74]))).relative == "products/%E9t.json")
+    }
+
+    @Test("a part that is too long for a file name is cut between characters")
+    func long() {
+        let id = ProductID(String(repeating: "é", count: 300) + "/x")
+        let path = OutputPath(of: id)
+        #expect(path.components.allSatisfy { $0.utf8.count <= 255 })
+        #expect(path.components.count == 5)
+        #expect(path.components[1].hasSuffix("é%") && path.components[4] == "x.json")
+        #expect(OutputPath.product(at: path.relative) == id)
+    }
+
+    @Test(
+        "no two ids share a path, every path leads back, and no file is another's folder",
+        arguments: [1, 2, 3, 4])
+    func injective(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let likely: [[UInt8]] = [
+            Array("a".utf8), Array(".".utf8), Array("..".utf8), Array("/".utf8), Array("%".utf8),
+            Array("2E".utf8), Array("%2E".utf8),
+            Array(".json".utf8), Array("%%".utf8), [0], [0x0A], [0xFF], Array("é".utf8),
+            Array("\u{F7E9}".utf8), [0xC3],
+            [UInt8](repeating: 0x62, count: 239), [UInt8](repeating: 0x1F, count: 90), Array("products".utf8),
+        ]
+        var paths: [String: ProductID] = [:]
+        for _ in 0..<3000 {
+            let bytes = (0..<Int.random(in: 0...5, using: &random)).flatMap { _ in
+                likely.randomElement(using: &random)!
+            }
+            let id = ProductID(FileName(bytes: bytes))
+            let path = OutputPath(of: id)
+            #expect(paths.updateValue(id, forKey: path.relative) ?? id == id)
+            #expect(OutputPath.product(at: path.relative) == id)
+            #expect(path.components.first == "products" && path.components.count >= 2)
+            for component in path.components {
+                #expect(
+                    !component.isEmpty && component != "." && component != ".." && component.utf8.count <= 255
+                )
+                #expect(!component.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") || $0 < 0x20 })
+            }
+            #expect(path.components.dropLast().allSatisfy { !$0.hasSuffix(".json") })
+            #expect(path.components.last!.hasSuffix(".json"))
+        }
+    }
+
+    @Test(
+        "a path that no product has leads to none",
+        arguments: [
+            "index.json", "products", "products/a", "products/../a.json", "products/a%.json",
+            "products/%2.json", "products/%61.json", "other/a.json", "products//a.json",
+        ])
+    func foreign(path: String) {
+        #expect(OutputPath.product(at: path) == nil)
+    }
+}

@@ -1,0 +1,199 @@
+import Foundation
+import Products
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Publishing
+
+@Suite("Publishing")
+struct PublisherTests {
+    private let folder: TemporaryFolder
+    private var output: String { "\(folder.path)/site/recommendations" }
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func document(_ id: String, _ similar: [(String, Float)] = []) throws -> ProductDocument {
+        ProductDocument(
+            product: ProductID(id), images: [try #require(ImagePath("\(id).jpg"))],
+            recommendations: try similar.map {
+                .init(product: ProductID($0.0), image: try #require(ImagePath("\($0.0).jpg")), score: $0.1)
+            })
+    }
+
+    @discardableResult
+    private func publish(_ documents: [ProductDocument], removing gone: [String] = []) throws
+        -> Publisher.Outcome
+    {
+        var publisher = try Publisher(folder: output, model: "m")
+        for document in documents { _ = try publisher.stage(document) }
+        return try publisher.finish(removing: gone.map { ProductID($0) })
+    }
+
+    @Test("the documents are those of the contract, to the byte")
+    func contract() throws {
+        try publish([
+            try document("dress/dress-001", [("dress/dress-014", 0.8123446), ("a\"b", -0.00000001)])
+        ])
+        let text = try String(contentsOfFile: "\(output)/products/dress/dress-001.json", encoding: .utf8)
+        #expect(
+            text == """
+                {
+                  "schemaVersion": 1,
+                  "product": "dress/dress-001",
+                  "images": ["dress/dress-001.jpg"],
+                  "model": "m",
+                  "recommendations": [
+                    { "product": "dress/dress-014", "image": "dress/dress-014.jpg", "score": 0.812345 },
+                    { "product": "a\\"b", "image": "a\\"b.jpg", "score": 0.000000 }
+                  ]
+                }
+
+                """)
+        let index = try String(contentsOfFile: "\(output)/index.json", encoding: .utf8)
+        #expect(
+            index == """
+                {
+                  "schemaVersion": 1,
+                  "generator": "imgrec-agent",
+                  "model": "m",
+                  "products": {
+                    "dress/dress-001": { "file": "products/dress/dress-001.json", "digest": "sha256:\(ContentDigest(of: text.utf8))" }
+                  }
+                }
+
+                """)
+    }
+
+    @Test("a file whose bytes would not change is not touched")
+    func unchanged() throws {
+        try publish([try document("a", [("b", 0.5)]), try document("b")])
+        let before = try attributes()
+        let outcome = try publish([try document("a", [("b", 0.5)]), try document("b")])
+        #expect(outcome == Publisher.Outcome(written: 0, unchanged: 2, removed: 0))
+        #expect(try attributes() == before)
+        #expect(
+            try publish([try document("a", [("b", 0.25)]), try document("b")])
+                == Publisher.Outcome(written: 1, unchanged: 1, removed: 0))
+    }
+
+    /// Inode and modification time of every file.
+    private func attributes() throws -> [String: String] {
+        try TemporaryFolder.contents(of: output).keys.reduce(into: [:]) { result, name in
+            var status = stat()
+            #expect(stat("\(output)/\(name)", &status) == 0)
+            result[name] = "\(status.st_ino) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+        }
+    }
+
+    @Test("a vanished product's file and the folders that it leaves empty are removed, others stay")
+    func removal() throws {
+        try publish([try document("a/b/c"), try document("a/d")])
+        try folder.write("site/recommendations/products/a/own.txt", [1])
+        let outcome = try publish([try document("a/d")], removing: ["a/b/c", "never/was"])
+        #expect(outcome.removed == 1)
+        #expect(
+            try TemporaryFolder.contents(of: output).keys.sorted() == [
+                "index.json", "products/a/d.json", "products/a/own.txt",
+            ])
+        #expect(!FileManager.default.fileExists(atPath: "\(output)/products/a/b"))
+    }
+
+    @Test("an id that reaches for the outside writes inside")
+    func outside() throws {
+        for id in ["../../escape", "/escape", "..", "a/../../../escape"] {
+            try publish([ProductDocument(product: ProductID(id), images: [], recommendations: [])])
+        }
+        let outside = try TemporaryFolder.contents(of: folder.path).keys.filter {
+            !$0.hasPrefix("site/recommendations/")
+        }
+        #expect(outside.isEmpty)
+    }
+
+    @Test("a link in the output folder is not followed")
+    func links() throws {
+        try FileManager.default.createDirectory(
+            atPath: "\(output)/products", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: "\(folder.path)/elsewhere", withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(output)/products/a", withDestinationPath: "\(folder.path)/elsewhere")
+        #expect { try publish([try document("a/b")]) } throws: {
+            "\($0)".contains("something that imgrec-agent did not make")
+        }
+        #expect(try TemporaryFolder.contents(of: "\(folder.path)/elsewhere").isEmpty)
+    }
+
+    @Test(
+        "somebody else's index.json is not overwritten",
+        arguments: ["{}", "{\"generator\": \"other\", \"products\": {}}", "hello"])
+    func foreign(content: String) throws {
+        try folder.write("site/recommendations/index.json", Array(content.utf8))
+        #expect(throws: PublishingError.foreignIndex(folder: output)) { try publish([try document("a")]) }
+    }
+
+    @Test("the products of an index on disk are known, however they are spelt")
+    func indexed() throws {
+        let ids = ["a", "..", "50%", "é", "a\nb"]
+        try publish(ids.map { ProductDocument(product: ProductID($0), images: [], recommendations: []) })
+        let publisher = try Publisher(folder: output, model: "m")
+        #expect(try publisher.indexedProducts() == ids.map { ProductID($0) }.sorted())
+    }
+
+    @Test("what an interrupted run left aside is gone, and no reader sees it")
+    func staging() throws {
+        try folder.write("site/recommendations/.imgrec-agent-staging/1", [1, 2])
+        try publish([try document("a")])
+        #expect(try TemporaryFolder.contents(of: output).keys.sorted() == ["index.json", "products/a.json"])
+        #expect(!FileManager.default.fileExists(atPath: "\(output)/.imgrec-agent-staging"))
+    }
+
+    @Test("a reader in a tight loop never sees a partial file")
+    func atomic() throws {
+        let long = try (0..<400).map { (try #require(ImagePath("photo-number-\($0).jpg"))) }
+        func version(_ number: Int) -> ProductDocument {
+            ProductDocument(
+                product: ProductID("a"), images: Array(long.prefix(number % 2 == 0 ? 400 : 300)),
+                recommendations: [])
+        }
+        try publish([version(0)])
+        let file = "\(output)/products/a.json"
+        let reader = TightReader(of: file)
+        for number in 1..<60 { try publish([version(number)]) }
+        let seen = reader.stop()
+        #expect(seen == Set([0, 1].map { Data(version($0).json(model: "m")) }))
+    }
+
+    @Test("more files than one flush takes are all there")
+    func many() throws {
+        let outcome = try publish(try (0..<1100).map { try document("p\($0)") })
+        #expect(outcome.written == 1100)
+        #expect(try TemporaryFolder.contents(of: output).count == 1101)
+    }
+}
+
+/// Reads a file over and over on a thread of its own.
+private final class TightReader: @unchecked Sendable {  // `seen` is the thread's until it has signalled
+    private var seen: Set<Data> = []
+    private let isStopping = Atomic(false)
+    private let hasBegun = DispatchSemaphore(value: 0)
+    private let hasEnded = DispatchSemaphore(value: 0)
+
+    init(of file: String) {
+        Thread { [self] in
+            repeat {
+                if let data = FileManager.default.contents(atPath: file) { seen.insert(data) }
+                hasBegun.signal()
+            } while !isStopping.load(ordering: .relaxed)
+            hasEnded.signal()
+        }.start()
+        hasBegun.wait()
+    }
+
+    /// Every content that was seen.
+    func stop() -> Set<Data> {
+        isStopping.store(true, ordering: .relaxed)
+        hasEnded.wait()
+        return seen
+    }
+}

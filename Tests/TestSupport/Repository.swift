@@ -1,0 +1,36 @@
+import Foundation
+
+/// Where the tests find things.
+package enum Repository {
+    /// The project's folder.
+    package static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// What Tests/Reference/make_fixtures.py made; `make test` runs it.
+    package static let fixtures = "\(root)/.deps/test-fixtures"
+
+    package static let models = "\(root)/.deps/models"
+
+    /// Real product photos in ten folders, named after what they show.
+    package static let catalogue =
+        ProcessInfo.processInfo.environment["IMGREC_TEST_CATALOGUE"] ?? "\(root)/../shared/catalogue"
+
+    package static var hasCatalogue: Bool { FileManager.default.fileExists(atPath: catalogue) }
+    package static let catalogueIsMissing =
+        "SKIPPED, NOT TESTED: there is no folder of product photos at ../shared/catalogue. Name one in IMGREC_TEST_CATALOGUE."
+
+    /// The bytes of a fixture.
+    package static func fixture(_ path: String) throws -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: "\(fixtures)/\(path)") else {
+            throw MissingFixture(path: path)
+        }
+        return Array(data)
+    }
+
+    package struct MissingFixture: Error, CustomStringConvertible {
+        let path: String
+        package var description: String {
+            "the fixture \(path) is missing: run the tests with 'make test', which makes it"
+        }
+    }
+}

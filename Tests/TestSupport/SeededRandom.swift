@@ -1,0 +1,25 @@
+import Products
+
+/// A random number generator that gives the same numbers for the same seed (SplitMix64, Steele et al. 2014).
+package struct SeededRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    package init(seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// A vector of random direction.
+    package mutating func embedding(dimension: Int) -> Embedding {
+        let values = (0..<dimension).map { _ in Float.random(in: -1...1, using: &self) }
+        guard let embedding = try? Embedding(normalizing: values) else {
+            return self.embedding(dimension: dimension)
+        }
+        return embedding
+    }
+}

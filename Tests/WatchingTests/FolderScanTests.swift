@@ -1,0 +1,78 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Watching
+
+@Suite("Scanning a folder")
+struct FolderScanTests {
+    private let extensions = ["jpg", "png"]
+
+    @Test("finds photos in all folders, by their endings, in order")
+    func photos() throws {
+        let folder = try TemporaryFolder()
+        for name in [
+            "b.jpg", "a/x.PNG", "a/deep/er/y.jpg", "a.txt", ".hidden.jpg", ".git/z.jpg", "noending", "jpg",
+        ] {
+            try folder.write(name, [1, 2, 3])
+        }
+        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        #expect(scan.photos.map(\.path.text) == ["a/deep/er/y.jpg", "a/x.PNG", "b.jpg"])
+        #expect(
+            scan.photos.allSatisfy {
+                $0.stamp.bytes == 3 && $0.stamp.mtimeNanoseconds > 1_600_000_000_000_000_000
+            })
+        #expect(scan.obstacles.isEmpty)
+        #expect(scan.folderCount == 4)
+    }
+
+    @Test("finds names that are no UTF-8")
+    func rawNames() throws {
+        let folder = try TemporaryFolder()
+        let bytes: [UInt8] = [0xE9, 0x74, 0xE9] + Array(".jpg".utf8)
+        let path = Array((folder.path + "/").utf8) + bytes + [0]
+        let descriptor = path.withUnsafeBytes {
+            open($0.baseAddress!.assumingMemoryBound(to: CChar.self), O_CREAT | O_WRONLY, 0o644)
+        }
+        #expect(descriptor >= 0)
+        close(descriptor)
+        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        #expect(scan.photos.first?.path.name.bytes == bytes)
+    }
+
+    @Test("links, pipes and folders with a photo's name are obstacles, and none of them is opened")
+    func obstacles() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("real/a.jpg", [1])
+        let manager = FileManager.default
+        try manager.createSymbolicLink(atPath: "\(folder.path)/link.jpg", withDestinationPath: "/etc/passwd")
+        try manager.createSymbolicLink(atPath: "\(folder.path)/linked", withDestinationPath: "real")
+        try manager.createSymbolicLink(atPath: "\(folder.path)/note", withDestinationPath: "/etc/passwd")
+        #expect(mkfifo("\(folder.path)/pipe.jpg", 0o644) == 0)
+        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        #expect(scan.photos.map(\.path.text) == ["real/a.jpg"])
+        #expect(scan.obstacles.map(\.path.text) == ["link.jpg", "linked", "pipe.jpg"])
+        #expect(scan.obstacles.map(\.reason) == [.linkInsteadOfPhoto, .linkInsteadOfFolder, .notAFile])
+        #expect(scan.obstacles.map(\.hidesPhotos) == [false, true, false])
+    }
+
+    @Test("hundreds of folders need few descriptors")
+    func manyFolders() throws {
+        let folder = try TemporaryFolder()
+        for index in 0..<1500 { try folder.write("f\(index)/a.jpg", [1]) }
+        #expect(try FolderScan(of: folder.path, extensions: extensions).photos.count == 1500)
+    }
+
+    @Test("a missing folder is an error, not an empty one")
+    func missing() throws {
+        #expect(throws: FolderScanError.missing(folder: "/nowhere/at/all")) {
+            try FolderScan(of: "/nowhere/at/all", extensions: extensions)
+        }
+    }
+
+    @Test("the kernel's limit of watches is known")
+    func watches() throws {
+        let text = try String(contentsOfFile: "/proc/sys/fs/inotify/max_user_watches", encoding: .utf8)
+        #expect(WatchBudget.allowed == Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+}
