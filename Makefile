@@ -1,0 +1,53 @@
+# Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test bench install format lint clean dependencies
+
+export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
+
+help:
+	@echo 'make demo              show recommendations for a sample catalogue'
+	@echo 'IMAGES=/path make demo show them for your own photos'
+	@echo 'make build             build the agent (.build/release/imgrec-agent)'
+	@echo 'make install           install it under PREFIX (default /usr/local)'
+	@echo 'make test              run every test'
+	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
+	@echo 'make lint              check the format of the code'
+	@echo 'make format            format the code'
+	@echo 'make clean             remove what was built (not what was downloaded)'
+
+dependencies:
+	@Scripts/install-debian-packages build
+	@Scripts/fetch-openvino
+	@Scripts/fetch-model
+
+build: dependencies
+	@echo '==> building the agent (release); the first time takes some minutes'
+	@swift build --configuration release --static-swift-stdlib --product imgrec-agent
+
+demo: build
+	@Scripts/demo
+
+test:
+	@Scripts/install-debian-packages test
+	@Scripts/fetch-openvino
+	@Scripts/fetch-model
+	@Scripts/make-test-fixtures
+	@echo '==> building and running the tests; the first time takes some minutes'
+	@swift test
+
+bench: build
+	@Scripts/install-debian-packages test
+	@Scripts/bench
+
+install: build
+	@Scripts/install
+
+format:
+	@swift format --in-place --recursive Sources Tests Package.swift
+
+lint:
+	@swift format lint --strict --recursive Sources Tests Package.swift
+
+clean:
+	@rm -rf .build
