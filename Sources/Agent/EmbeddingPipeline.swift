@@ -8,11 +8,12 @@ import Synchronization
 ///
 /// Each thread takes one photo at a time through all steps, with an inference request of its own. There are
 /// more threads than cores: while some wait for inference, others read and decode, and every core is always
-/// busy with one or the other. What is held at once is a few photos, however many the folder has.
+/// busy with one or the other. While the network is being loaded, the first photos are made ready for it. What
+/// is held at once is a few photos and a few small pictures, however many photos the folder has.
 struct EmbeddingPipeline {
     let folder: String
     let reader: PhotoReader
-    let model: Model
+    let source: ModelSource
     let threads: Int
 
     /// What became of one photo.
@@ -38,23 +39,35 @@ struct EmbeddingPipeline {
     ///   - photos: each at most once.
     ///   - embedded: contents that have a vector.
     ///   - receive: called on the calling thread with a few outcomes at a time, each with the photo's index.
-    /// - Throws: what `receive` throws, or a `ModelError` when the network cannot run.
+    /// - Throws: what `receive` throws, or a `ModelError` when the network cannot be loaded or run.
     func run(
         _ photos: [ImagePath], embedded: Set<ContentDigest>,
         receive: ([(index: Int, outcome: Outcome)]) throws -> Void
     ) throws {
         guard !photos.isEmpty else { return }
-        let lanes = min(photos.count, Self.lanes(threads: threads))
+        let lanes = min(photos.count, threads * 2)
         let queue = BoundedQueue<Message>(capacity: 64, senders: lanes)
         let next = SharedCounter()
         let claims = ContentClaims(embedded)
+        let loading = LoadingModel(source, threads: threads)
         for _ in 0..<lanes {
             let thread = Thread { [self] in
                 defer { queue.finish() }
                 do throws(ModelError) {
-                    let lane = try model.makeLane()
+                    var ahead: [(index: Int, preparation: Preparation)] = []
+                    while ahead.count < Self.preparedAhead / lanes, !loading.isOver,
+                        let index = next.take(below: photos.count)
+                    {
+                        ahead.append((index, prepare(photos[index], claims: claims)))
+                    }
+                    let lane = try loading.model().makeLane()
+                    for (index, preparation) in ahead {
+                        guard queue.send(.outcome(index: index, try finish(preparation, lane: lane))) else {
+                            return
+                        }
+                    }
                     while let index = next.take(below: photos.count) {
-                        let outcome = try self.outcome(of: photos[index], lane: lane, claims: claims)
+                        let outcome = try finish(prepare(photos[index], claims: claims), lane: lane)
                         guard queue.send(.outcome(index: index, outcome)) else { return }
                     }
                 } catch {
@@ -81,43 +94,87 @@ struct EmbeddingPipeline {
 
     /// What becomes of one photo; `run` does the same for many.
     func outcome(of path: ImagePath) throws(ModelError) -> Outcome {
-        try outcome(of: path, lane: try model.makeLane(), claims: ContentClaims([]))
+        let preparation = prepare(path, claims: ContentClaims([]))
+        if case .settled(let outcome) = preparation { return outcome }
+        return try finish(preparation, lane: try source.load(threads: threads).makeLane())
     }
 
-    private func outcome(
-        of path: ImagePath, lane: borrowing EmbeddingLane, claims: ContentClaims
-    ) throws(ModelError) -> Outcome {
+    // MARK: The steps
+
+    /// A photo on its way: all that can be done without the network has been done.
+    private enum Preparation: Sendable {
+        case picture(FileStamp, ContentDigest, Picture)
+        case settled(Outcome)
+    }
+
+    /// How many pictures are made ready while the network is being loaded: 200 kB each at 224 x 224.
+    private static let preparedAhead = 192
+
+    private func prepare(_ path: ImagePath, claims: ContentClaims) -> Preparation {
         let bytes: [UInt8]
         let stamp: FileStamp
         do throws(PhotoFileError) {
             (bytes, stamp) = try PhotoFile.read(path, in: folder, limit: reader.limits.fileBytes)
         } catch {
             switch error {
-            case .vanished: return .vanished
-            case .tooLarge(_, _, let stamp): return .refused(stamp, nil, reason: error.description)
-            case .notAFile, .changing, .unreadable: return .unreadable(reason: error.description)
+            case .vanished: return .settled(.vanished)
+            case .tooLarge(_, _, let stamp): return .settled(.refused(stamp, nil, reason: error.description))
+            case .notAFile, .changing, .unreadable: return .settled(.unreadable(reason: error.description))
             }
         }
         let digest = ContentDigest(of: bytes)
-        guard claims.claim(digest) else { return .known(stamp, digest) }
-        let picture: Picture
+        guard claims.claim(digest) else { return .settled(.known(stamp, digest)) }
         do throws(ImagingError) {
-            picture = try reader.picture(from: bytes)
+            return .picture(stamp, digest, try reader.picture(from: bytes))
         } catch {
-            return .refused(stamp, digest, reason: error.description)
-        }
-        do throws(EmbeddingError) {
-            return .embedded(stamp, digest, try lane.embed(picture))
-        } catch {
-            switch error {
-            case .noDirection: return .refused(stamp, digest, reason: error.description)
-            case .inference(let error): throw error
-            }
+            return .settled(.refused(stamp, digest, reason: error.description))
         }
     }
 
-    /// One more thread than cores keeps them busy while a thread waits for a disk or for inference.
-    private static func lanes(threads: Int) -> Int { threads * 2 }
+    private func finish(_ preparation: Preparation, lane: borrowing EmbeddingLane) throws(ModelError)
+        -> Outcome
+    {
+        switch preparation {
+        case .settled(let outcome):
+            return outcome
+        case .picture(let stamp, let digest, let picture):
+            do throws(EmbeddingError) {
+                return .embedded(stamp, digest, try lane.embed(picture))
+            } catch {
+                switch error {
+                case .noDirection: return .refused(stamp, digest, reason: error.description)
+                case .inference(let error): throw error
+                }
+            }
+        }
+    }
+}
+
+/// A network that is being loaded on a thread of its own.
+private final class LoadingModel: Sendable {
+    private let result = Mutex<Result<Model, ModelError>?>(nil)
+    private let done = DispatchGroup()
+
+    init(_ source: ModelSource, threads: Int) {
+        done.enter()
+        Thread { [self] in
+            let loaded = Result { () throws(ModelError) in try source.load(threads: threads) }
+            result.withLock { $0 = loaded }
+            done.leave()
+        }.start()
+    }
+
+    /// Whether there is nothing to wait for any more.
+    var isOver: Bool { result.withLock { $0 != nil } }
+
+    /// The network; waits for it.
+    func model() throws(ModelError) -> Model {
+        done.wait()
+        guard let loaded = result.withLock({ $0 }) else {
+            preconditionFailure("loading is over without a result")
+        }
+        return try loaded.get()
+    }
 }
 
 /// Deals out the numbers from 0.

@@ -44,7 +44,6 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
 /// How far a reconcile is.
 package enum ReconcileProgress: Hashable, Sendable {
     case scanning
-    case loadingModel
     case embedding(done: Int, of: Int)
     case ranking(done: Int, of: Int)
     case publishing(done: Int, of: Int)

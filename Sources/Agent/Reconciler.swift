@@ -139,11 +139,9 @@ package struct Reconciler {
 
         let total = plan.readings.count
         if total > 0 {
-            progress(.loadingModel)
             let pipeline = EmbeddingPipeline(
-                folder: settings.imagesFolder, reader: reader,
-                model: try source.load(threads: settings.effectiveThreads), threads: settings.effectiveThreads
-            )
+                folder: settings.imagesFolder, reader: reader, source: source,
+                threads: settings.effectiveThreads)
             progress(.embedding(done: 0, of: total))
             var done = 0
             try pipeline.run(plan.readings.map(\.photo.path), embedded: intake.embedded) { outcomes in

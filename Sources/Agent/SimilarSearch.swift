@@ -104,8 +104,7 @@ package struct SimilarSearch {
         }
         let pipeline = EmbeddingPipeline(
             folder: url.deletingLastPathComponent().path,
-            reader: PhotoReader(settings: settings, shape: source.manifest.shape),
-            model: try source.load(threads: settings.effectiveThreads), threads: 1)
+            reader: PhotoReader(settings: settings, shape: source.manifest.shape), source: source, threads: 1)
         switch try pipeline.outcome(of: path) {
         case .embedded(_, _, let embedding): return embedding
         case .refused(_, _, let reason), .unreadable(let reason):

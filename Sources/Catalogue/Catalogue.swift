@@ -66,3 +66,10 @@ func attempt<Value>(_ file: String, _ body: () throws -> Value) throws(Catalogue
         throw .failed(file: file, message: "\(error)")
     }
 }
+
+extension Database {
+    /// Executes one statement, compiled once for a connection.
+    func run(sql: String, arguments: StatementArguments = StatementArguments()) throws {
+        try cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+}

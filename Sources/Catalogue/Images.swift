@@ -66,7 +66,7 @@ extension Catalogue {
     /// The number of a model; a new one where it has not been seen.
     package func number(of model: ModelRecord) throws(CatalogueError) -> ModelNumber {
         try write { database in
-            try database.execute(
+            try database.run(
                 sql: "INSERT OR IGNORE INTO model (identity, name, precision, dimension) VALUES (?, ?, ?, ?)",
                 arguments: [Data(model.identity.bytes), model.name, model.precision, model.dimension])
             return ModelNumber(
@@ -106,13 +106,13 @@ extension Catalogue {
     ) throws(CatalogueError) {
         try write { database in
             for (digest, embedding) in embeddings {
-                try database.execute(
+                try database.run(
                     sql: "INSERT OR IGNORE INTO embedding (model, digest, vector) VALUES (?, ?, ?)",
                     arguments: [model.id, Data(digest.bytes), Data(embedding.littleEndianBytes)])
             }
             for image in images { try image.save(database) }
             if images.contains(where: { $0.digest != nil }) {
-                try database.execute(sql: "UPDATE ranking SET is_due = 1")
+                try database.run(sql: "UPDATE ranking SET is_due = 1")
             }
         }
     }
@@ -145,7 +145,7 @@ extension ImageRecord {
             if case .failed(let reason, let attempts, let under) = state { (reason, attempts, under) } else {
                 (nil, 0, nil)
             }
-        try database.execute(
+        try database.run(
             sql: """
                 INSERT OR REPLACE INTO image (path, product, bytes, mtime_ns, state, digest, reason, attempts, failed_under)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

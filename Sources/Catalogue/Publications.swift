@@ -84,7 +84,7 @@ extension Catalogue {
     package func adopt(_ products: [ProductID]) throws(CatalogueError) {
         try write { database in
             for product in products {
-                try database.execute(
+                try database.run(
                     sql: "INSERT OR IGNORE INTO publication (product, digest, is_due) VALUES (?, NULL, 1)",
                     arguments: [product.text])
             }
@@ -101,7 +101,7 @@ extension Catalogue {
     ) throws(CatalogueError) {
         try write { database in
             for (product, digest) in published {
-                try database.execute(
+                try database.run(
                     sql: """
                         INSERT INTO publication (product, digest, is_due) VALUES (?1, ?2, 0)
                         ON CONFLICT (product) DO UPDATE SET digest = ?2, is_due = 0
@@ -110,7 +110,7 @@ extension Catalogue {
                     arguments: [product.text, Data(digest.bytes)])
             }
             for product in removed {
-                try database.execute(
+                try database.run(
                     sql: "DELETE FROM publication WHERE product = ?", arguments: [product.text])
             }
         }

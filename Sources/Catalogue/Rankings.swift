@@ -97,45 +97,44 @@ extension Catalogue {
     ) throws(CatalogueError) {
         try write { database in
             for path in departures.removed {
-                try database.execute(sql: "DELETE FROM image WHERE path = ?", arguments: [path.text])
+                try database.run(sql: "DELETE FROM image WHERE path = ?", arguments: [path.text])
             }
             for image in departures.failed { try image.save(database) }
 
             let present = Set(table.map(\.product))
             for id in try String.fetchAll(database, sql: "SELECT id FROM product")
             where !present.contains(ProductID(id)) {
-                try database.execute(sql: "DELETE FROM product WHERE id = ?", arguments: [id])
+                try database.run(sql: "DELETE FROM product WHERE id = ?", arguments: [id])
             }
             let stored = try Self.storedNeighbours(database)
             for (product, neighbours) in table {
-                try database.execute(
+                try database.run(
                     sql: "INSERT OR IGNORE INTO product (id) VALUES (?)", arguments: [product.text])
                 guard stored[product] != neighbours else { continue }
-                try database.execute(
+                try database.run(
                     sql: "DELETE FROM neighbour WHERE product = ?", arguments: [product.text])
                 for (index, neighbour) in neighbours.enumerated() {
-                    try database.execute(
+                    try database.run(
                         sql: "INSERT INTO neighbour (product, rank, neighbour, score) VALUES (?, ?, ?, ?)",
                         arguments: [product.text, index + 1, neighbour.product.text, Double(neighbour.score)])
                 }
             }
             // A file also names photos, its own and its neighbours', so every product is looked at again; a
             // file whose bytes would not change is not touched.
-            try database.execute(
-                sql: """
-                    INSERT INTO publication (product, digest, is_due) SELECT id, NULL, 1 FROM product WHERE true
-                    ON CONFLICT (product) DO UPDATE SET is_due = 1;
-                    UPDATE publication SET is_due = 1;
-                    """)
-            try database.execute(
+            try database.run(
+                sql:
+                    "INSERT OR IGNORE INTO publication (product, digest, is_due) SELECT id, NULL, 1 FROM product"
+            )
+            try database.run(sql: "UPDATE publication SET is_due = 1")
+            try database.run(
                 sql: """
                     DELETE FROM embedding WHERE model = ?
                         AND digest NOT IN (SELECT digest FROM image WHERE digest IS NOT NULL)
                     """,
                 arguments: [model.id])
-            try database.execute(sql: "DELETE FROM embedding WHERE model <> ?", arguments: [model.id])
-            try database.execute(sql: "DELETE FROM model WHERE id <> ?", arguments: [model.id])
-            try database.execute(
+            try database.run(sql: "DELETE FROM embedding WHERE model <> ?", arguments: [model.id])
+            try database.run(sql: "DELETE FROM model WHERE id <> ?", arguments: [model.id])
+            try database.run(
                 sql: "UPDATE ranking SET model = ?, count = ?, is_due = 0", arguments: [model.id, count])
         }
     }

@@ -8,7 +8,10 @@ import Glibc
 /// The output folder: reads, writes, renames and removes below it.
 struct OutputFolder: ~Copyable {
     let path: String
-    private let descriptor: Int32
+    private let root: Folder
+    /// The folder that was used last: neighbouring files lie in one.
+    private var latest: (components: [String], folder: Folder)?
+    private var stagingFolder: Folder?
 
     /// Files lie here until they are whole. It begins with a dot: site generators pass over it.
     private static let staging = ".imgrec-agent-staging"
@@ -24,17 +27,15 @@ struct OutputFolder: ~Copyable {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .cannotWrite(path: path, errno: errno) }
         self.path = path
-        self.descriptor = descriptor
+        root = Folder(owning: descriptor)
     }
-
-    deinit { close(descriptor) }
 
     // MARK: Reading
 
     /// The bytes of a file, or nil where there is no such file.
     ///
     /// - Parameter limit: where it is longer, only so many are read.
-    func read(_ components: [String], atMost limit: Int = .max) throws(PublishingError) -> [UInt8]? {
+    mutating func read(_ components: [String], atMost limit: Int = .max) throws(PublishingError) -> [UInt8]? {
         guard let parent = try folder(components.dropLast(), create: false) else { return nil }
         let file = openat(parent.descriptor, components.last!, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -58,7 +59,7 @@ struct OutputFolder: ~Copyable {
     // MARK: Staging
 
     /// Removes what an interrupted run left aside.
-    func emptyStaging() throws(PublishingError) {
+    mutating func emptyStaging() throws(PublishingError) {
         guard let staging = try folder([Self.staging], create: false) else { return }
         guard let directory = fdopendir(dup(staging.descriptor)) else { return }
         defer { closedir(directory) }
@@ -74,15 +75,21 @@ struct OutputFolder: ~Copyable {
         for name in names { _ = unlinkat(staging.descriptor, name, 0) }
     }
 
-    func removeStaging() throws(PublishingError) {
-        guard unlinkat(descriptor, Self.staging, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY
+    mutating func removeStaging() throws(PublishingError) {
+        stagingFolder = nil
+        guard
+            unlinkat(root.descriptor, Self.staging, AT_REMOVEDIR) == 0 || errno == ENOENT
+                || errno == ENOTEMPTY
         else {
             throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno)
         }
     }
 
-    func writeStaged(_ name: String, _ bytes: [UInt8]) throws(PublishingError) {
-        let staging = try folder([Self.staging], create: true)!
+    mutating func writeStaged(_ name: String, _ bytes: [UInt8]) throws(PublishingError) {
+        if stagingFolder == nil { stagingFolder = try folder([Self.staging], create: true) }
+        guard let staging = stagingFolder else {
+            preconditionFailure("a folder was to be made and is not there")
+        }
         let file = openat(
             staging.descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
@@ -98,12 +105,11 @@ struct OutputFolder: ~Copyable {
 
     /// Waits until all that was written is on the disk.
     func synchronize() throws(PublishingError) {
-        guard syncfs(descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
+        guard syncfs(root.descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
     }
 
-    func publishStaged(_ name: String, at components: [String]) throws(PublishingError) {
-        let staging = try folder([Self.staging], create: false)
-        guard let staging else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: ENOENT) }
+    mutating func publishStaged(_ name: String, at components: [String]) throws(PublishingError) {
+        guard let staging = stagingFolder else { preconditionFailure("published before it was staged") }
         let parent = try folder(components.dropLast(), create: true)!
         guard renameat(staging.descriptor, name, parent.descriptor, components.last!) == 0 else {
             throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
@@ -113,8 +119,10 @@ struct OutputFolder: ~Copyable {
     // MARK: Removing
 
     /// Removes a file, and the folders that this leaves empty. Returns whether there was one.
-    func remove(_ components: [String]) throws(PublishingError) -> Bool {
+    mutating func remove(_ components: [String]) throws(PublishingError) -> Bool {
         guard let parent = try folder(components.dropLast(), create: false) else { return false }
+        // It may be removed below.
+        defer { latest = nil }
         if unlinkat(parent.descriptor, components.last!, 0) != 0 {
             guard errno == ENOENT else {
                 throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
@@ -132,25 +140,30 @@ struct OutputFolder: ~Copyable {
 
     // MARK: Walking
 
-    private struct Folder: ~Copyable {
+    /// Owns an open folder.
+    private final class Folder {
         let descriptor: Int32
+        init(owning descriptor: Int32) { self.descriptor = descriptor }
         deinit { close(descriptor) }
     }
 
     /// The folder at a path, or nil where there is none and none is to be made.
-    private func folder(_ components: some Collection<String>, create: Bool) throws(PublishingError)
-        -> Folder?
-    {
-        var current = Folder(descriptor: dup(descriptor))
+    private mutating func folder(
+        _ components: some Collection<String>, create: Bool
+    ) throws(PublishingError) -> Folder? {
+        if let latest, latest.components.elementsEqual(components) { return latest.folder }
+        var current = root
         for component in components {
             if create { _ = mkdirat(current.descriptor, component, 0o755) }
-            let next = openat(current.descriptor, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            let next = openat(
+                current.descriptor, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard next >= 0 else {
                 if !create && errno == ENOENT { return nil }
                 throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
             }
-            current = Folder(descriptor: next)
+            current = Folder(owning: next)
         }
+        latest = (Array(components), current)
         return current
     }
 }

@@ -21,7 +21,7 @@ package struct Publisher: ~Copyable {
     /// Files that wait between being written aside and being renamed; each flush waits for the disk once.
     private static let stagedAtMost = 512
 
-    private let folder: OutputFolder
+    private var folder: OutputFolder
     private let model: String
     private var entries: [Index.Entry] = []
     private var staged: [(name: String, target: [String])] = []
@@ -32,7 +32,7 @@ package struct Publisher: ~Copyable {
     ///
     /// - Throws: `PublishingError`, among others where the folder holds an `index.json` of somebody else's.
     package init(folder path: String, model: String) throws(PublishingError) {
-        let folder = try OutputFolder(path: path)
+        var folder = try OutputFolder(path: path)
         try folder.emptyStaging()
         if let bytes = try folder.read([Index.fileName]) {
             guard Index.isOurs(bytes) else { throw .foreignIndex(folder: path) }
@@ -42,7 +42,7 @@ package struct Publisher: ~Copyable {
     }
 
     /// The products that the index on disk names, for a catalogue that does not know them.
-    package func indexedProducts() throws(PublishingError) -> [ProductID] {
+    package mutating func indexedProducts() throws(PublishingError) -> [ProductID] {
         guard let bytes = try folder.read([Index.fileName]) else { return [] }
         return Index.products(in: bytes)
     }

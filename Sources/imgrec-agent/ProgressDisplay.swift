@@ -62,7 +62,6 @@ final class ProgressDisplay: Sendable {
     private static func parts(of progress: ReconcileProgress) -> (phase: String, done: Int, total: Int) {
         switch progress {
         case .scanning: ("listing photos", 0, 0)
-        case .loadingModel: ("loading the model", 0, 0)
         case .embedding(let done, let total): ("embedded", done, total)
         case .ranking(let done, let total): ("ranked", done, total)
         case .publishing(let done, let total): ("published", done, total)

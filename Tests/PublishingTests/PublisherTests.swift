@@ -136,8 +136,9 @@ struct PublisherTests {
     func indexed() throws {
         let ids = ["a", "..", "50%", "é", "a\nb"]
         try publish(ids.map { ProductDocument(product: ProductID($0), images: [], recommendations: []) })
-        let publisher = try Publisher(folder: output, model: "m")
-        #expect(try publisher.indexedProducts() == ids.map { ProductID($0) }.sorted())
+        var publisher = try Publisher(folder: output, model: "m")
+        let indexed = try publisher.indexedProducts()
+        #expect(indexed == ids.map { ProductID($0) }.sorted())
     }
 
     @Test("what an interrupted run left aside is gone, and no reader sees it")
