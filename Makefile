@@ -23,7 +23,7 @@ dependencies:
 
 build: dependencies
 	@echo '==> building the agent (release); the first time takes some minutes'
-	@swift build --configuration release --static-swift-stdlib --product imgrec-agent
+	@swift build --configuration release --static-swift-stdlib -Xswiftc -use-ld=lld --product imgrec-agent
 
 demo: build
 	@Scripts/demo

@@ -74,7 +74,6 @@ struct EmbeddingPipeline {
                     _ = queue.send(.stopped(error))
                 }
             }
-            thread.stackSize = 1 << 20
             thread.start()
         }
         defer { queue.close() }

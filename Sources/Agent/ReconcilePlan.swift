@@ -69,6 +69,23 @@ package struct ReconcilePlan: Sendable {
         unchanged += known.count - removed.count
     }
 
+    /// Every photo that something would be done with, in the order of their paths.
+    package var changes: [ReconcileReport.Change] {
+        var changes: [(path: ImagePath, action: ReconcileReport.Change.Action)] = readings.map { reading in
+            switch reading.reason {
+            case .added: (reading.photo.path, .add)
+            case .changed: (reading.photo.path, .change)
+            case .retried: (reading.photo.path, .retry)
+            case .modelChanged: (reading.photo.path, .embedAnew)
+            }
+        }
+        changes += regrouped.map { ($0.path, .regroup) }
+        changes += removed.map { ($0.path, .remove) }
+        changes += obstructed.filter { $0.record != $0.previous }.map { ($0.record.path, .fail) }
+        return changes.sorted { $0.path < $1.path }
+            .map { ReconcileReport.Change(action: $0.action, path: $0.path.text) }
+    }
+
     package func count(_ reason: Reading.Reason) -> Int {
         readings.count { $0.reason == reason }
     }

@@ -13,6 +13,15 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
         package var removed = 0
     }
 
+    package struct Change: Codable, Hashable, Sendable {
+        package let action: Action
+        package let path: String
+
+        package enum Action: String, Codable, Sendable {
+            case add, change, retry, embedAnew, regroup, remove, fail
+        }
+    }
+
     /// Photos that are new in the folder, renamed ones among them.
     package var added = 0
     /// Photos whose file changed.
@@ -37,6 +46,8 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
     package var model = ""
     package var seconds = 0.0
     package var isDryRun = false
+    /// What a run would do, photo by photo, in the order of their paths; only of a dry run.
+    package var plan: [Change]?
 
     init() {}
 }

@@ -64,6 +64,7 @@ package struct Reconciler {
 
         var report = report(of: plan)
         report.isDryRun = true
+        report.plan = plan.changes
         report.products = try catalogue?.summary().products ?? 0
         let remaining = Set(scan.photos.map { grouping.product(of: $0.path) })
         let vanishing = try catalogue?.rankedProducts().count { !remaining.contains($0) } ?? 0
@@ -82,12 +83,12 @@ package struct Reconciler {
         var publisher = try Publisher(folder: settings.outputFolder, model: source.manifest.name)
         let model = try catalogue.number(of: source.record)
 
-        let plan = plan(
-            scan, images: try catalogue.images(), embedded: try catalogue.embeddedContents(of: model))
+        let images = try catalogue.images()
+        let plan = plan(scan, images: images, embedded: try catalogue.embeddedContents(of: model))
         var report = report(of: plan)
         let departures = try apply(plan, catalogue: catalogue, model: model, report: &report)
         try rank(
-            departures, plan: plan, options: options, catalogue: catalogue, model: model, report: &report)
+            departures, before: images, options: options, catalogue: catalogue, model: model, report: &report)
         try publish(catalogue: catalogue, publisher: &publisher, report: &report)
         report.failed.append(contentsOf: try failures(catalogue))
         report.failed = Dictionary(report.failed.map { ($0.path, $0) }) { first, _ in first }
@@ -165,38 +166,45 @@ package struct Reconciler {
 
     // MARK: Rank
 
+    /// Computes the neighbour table anew where photos, the model or the count have changed.
+    ///
+    /// - Parameter before: the photos as they were known before this run.
     private func rank(
-        _ wanted: Departures, plan: ReconcilePlan, options: Options, catalogue: Catalogue, model: ModelNumber,
+        _ wanted: Departures, before: [ImageRecord], options: Options, catalogue: Catalogue,
+        model: ModelNumber,
         report: inout ReconcileReport
     ) throws {
-        var departures = wanted
         let ranked = try catalogue.rankedProducts()
-        var vectors = try catalogue.productVectors(of: model, without: departures.paths)
-        func vanishing() throws -> Int {
-            let remaining = Set(vectors.map(\.product))
-            let gone = ranked.filter { !remaining.contains($0) }
-            return gone.isEmpty ? 0 : try countNotMoved(gone, departures: departures, catalogue: catalogue)
-        }
-        var lost = try vanishing()
-        if !options.allowsMassRemoval && isMassRemoval(lost, of: ranked.count) {
-            report.heldBack = lost
-            departures = Departures()
-            vectors = try catalogue.productVectors(of: model)
-            lost = try vanishing()
-            guard !isMassRemoval(lost, of: ranked.count) else {
-                throw AgentError.tooManyUnreadable(vanishing: lost, products: ranked.count)
-            }
-        }
-        report.products = vectors.count
-
         let state = try catalogue.rankingState()
         let count = settings.recommendationCount
-        guard state.isDue || state.model != model || state.count != count || !departures.isEmpty else {
-            return
+        let isBehind = state.isDue || state.model != model || state.count != count
+        report.products = ranked.count
+        guard isBehind || !wanted.isEmpty else { return }
+
+        var departures = wanted
+        var vectors = try catalogue.productVectors(of: model, without: departures.paths)
+        func lost() throws -> Int {
+            let remaining = Set(vectors.map(\.product))
+            let gone = Set(ranked.filter { !remaining.contains($0) })
+            return gone.isEmpty
+                ? 0 : try countNotMoved(gone, before: before, departures: departures, catalogue: catalogue)
         }
-        progress(.ranking(done: 0, of: vectors.count))
-        let index = NeighbourIndex(vectors, dimension: source.manifest.dimension)
+        let vanishing = try lost()
+        if !options.allowsMassRemoval && isMassRemoval(vanishing, of: ranked.count) {
+            report.heldBack = vanishing
+            departures = Departures()
+            guard isBehind else { return }
+            vectors = try catalogue.productVectors(of: model)
+            let missing = try lost()
+            guard !isMassRemoval(missing, of: ranked.count) else {
+                throw AgentError.tooManyUnreadable(vanishing: missing, products: ranked.count)
+            }
+        }
+
         let total = vectors.count
+        report.products = total
+        progress(.ranking(done: 0, of: total))
+        let index = NeighbourIndex(vectors, dimension: source.manifest.dimension)
         vectors = []
         let table = index.table(count: count, threads: settings.effectiveThreads) { [progress] done in
             progress(.ranking(done: done, of: total))
@@ -210,23 +218,15 @@ package struct Reconciler {
         Double(vanishing) > settings.massRemovalLimit * Double(products)
     }
 
-    /// How many products are gone without any of their photos being there under another name.
-    private func countNotMoved(_ gone: [ProductID], departures: Departures, catalogue: Catalogue) throws
-        -> Int
-    {
+    /// How many products are gone without any of their photos being there under another name or product.
+    private func countNotMoved(
+        _ gone: Set<ProductID>, before: [ImageRecord], departures: Departures, catalogue: Catalogue
+    ) throws -> Int {
         let departing = departures.paths
-        let gone = Set(gone)
-        var contents: [ProductID: Set<ContentDigest>] = [:]
-        var remaining: Set<ContentDigest> = []
-        for image in try catalogue.images() {
-            guard let digest = image.digest else { continue }
-            if !departing.contains(image.path) {
-                remaining.insert(digest)
-            } else if gone.contains(image.product) {
-                contents[image.product, default: []].insert(digest)
-            }
-        }
-        return gone.count { contents[$0, default: []].isDisjoint(with: remaining) }
+        let remaining = Set(
+            try catalogue.images().filter { !departing.contains($0.path) }.compactMap(\.digest))
+        let moved = before.filter { gone.contains($0.product) && $0.digest.map(remaining.contains) ?? false }
+        return gone.count - Set(moved.map(\.product)).count
     }
 
     // MARK: Publish

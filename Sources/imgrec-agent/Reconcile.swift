@@ -67,6 +67,7 @@ enum ReconcileText {
         add(report.unchanged, "unchanged")
         let photos = changes.isEmpty ? "none" : changes.joined(separator: ", ")
         if report.isDryRun {
+            lines += (report.plan ?? []).map { "\($0.action.text)  \(printable($0.path))" }
             lines.append("Photos: \(photos). Nothing was done (dry run).")
             if report.heldBack > 0 {
                 lines.append(
@@ -104,5 +105,19 @@ enum ReconcileText {
             + "images.mass_removal_limit allows at once. Their files were kept. If the folder is not as it "
             + "should be (not mounted?), mend it and run again; if they are meant to go: "
             + "imgrec-agent reconcile --allow-mass-removal"
+    }
+}
+
+extension ReconcileReport.Change.Action {
+    fileprivate var text: String {
+        switch self {
+        case .add: "add       "
+        case .change: "change    "
+        case .retry: "retry     "
+        case .embedAnew: "embed anew"
+        case .regroup: "regroup   "
+        case .remove: "remove    "
+        case .fail: "fail      "
+        }
     }
 }

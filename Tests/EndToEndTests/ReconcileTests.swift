@@ -340,16 +340,16 @@ struct ReconcileTests {
         #expect(try JSONDecoder().decode(Document.self, from: data).recommendations.count == 19)
     }
 
-    @Test("photos of one product share its document")
+    @Test("photos of one product share its document, and grouping them later reads none and loses none")
     func grouped() throws {
         let shop = try Shop(perCategory: 2)
-        try shop.configure("")
+        try shop.run("reconcile")
         let text = try String(contentsOfFile: shop.settings, encoding: .utf8)
         try text.replacingOccurrences(
             of: "folder = \"photos\"", with: "folder = \"photos\"\nproduct_pattern = '^(.*)-[0-9]+[.]jpg$'"
-        )
-        .write(toFile: shop.settings, atomically: true, encoding: .utf8)
-        try shop.run("reconcile")
+        ).write(toFile: shop.settings, atomically: true, encoding: .utf8)
+        let report: Report = try shop.run("reconcile", "--json").json()
+        #expect(report.read == 0 && report.heldBack == 0 && report.products == 10)
         let data = try #require(try shop.files()["products/dress/dress.json"])
         #expect(
             try JSONDecoder().decode(Document.self, from: data).images == [
@@ -405,7 +405,8 @@ struct ReconcileTests {
         let shop = try Shop(perCategory: 1)
         let first = try shop.run("reconcile", "--dry-run")
         #expect(
-            first.code == 0 && first.output.contains("10 added") && first.output.contains("Nothing was done"))
+            first.code == 0 && first.output.contains("10 added") && first.output.contains("Nothing was done")
+                && first.output.contains("add         hat/hat-001.jpg"))
         #expect(
             !FileManager.default.fileExists(atPath: shop.output)
                 && !FileManager.default.fileExists(atPath: shop.state))
@@ -414,6 +415,7 @@ struct ReconcileTests {
         try FileManager.default.removeItem(atPath: "\(shop.photos)/hat")
         let second: Report = try shop.run("reconcile", "--dry-run", "--json").json()
         #expect(second.removed == 1 && second.unchanged == 9)
+        #expect(second.plan?.map { "\($0.action) \($0.path)" } == ["remove hat/hat-001.jpg"])
         #expect(try shop.files() == files)
     }
 

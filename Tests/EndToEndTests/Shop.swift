@@ -142,6 +142,11 @@ struct Report: Decodable {
         let unchanged: Int
         let removed: Int
     }
+    struct Change: Decodable {
+        let action: String
+        let path: String
+    }
+    let plan: [Change]?
     let added: Int
     let changed: Int
     let removed: Int
