@@ -104,6 +104,11 @@ package struct FolderScan: Sendable {
             }
         }
         for folder in folders {
+            // Nothing below could be opened by its path, and the walk would go as deep as somebody has nested.
+            if folder.count >= Int(PATH_MAX) {
+                try obstruct(folder, ENAMETOOLONG, root: root)
+                continue
+            }
             let name = folder.suffix(from: path.isEmpty ? 0 : path.count + 1) + [0]
             let child = Array(name).withUnsafeBytes {
                 openat(

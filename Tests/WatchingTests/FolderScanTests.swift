@@ -63,6 +63,24 @@ struct FolderScanTests {
         #expect(try FolderScan(of: folder.path, extensions: extensions).photos.count == 1500)
     }
 
+    @Test("a tree that is nested without end has an end")
+    func deepFolders() throws {
+        let folder = try TemporaryFolder()
+        var descriptor = open(folder.path, O_RDONLY | O_DIRECTORY)
+        let name = String(repeating: "d", count: 200)
+        for _ in 0..<40 {
+            #expect(mkdirat(descriptor, name, 0o755) == 0)
+            let next = openat(descriptor, name, O_RDONLY | O_DIRECTORY)
+            close(descriptor)
+            descriptor = next
+        }
+        close(descriptor)
+        try folder.write("a.jpg", [1])
+        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        #expect(scan.photos.map(\.path.text) == ["a.jpg"])
+        #expect(scan.obstacles.map(\.reason) == [.unreadableFolder(errno: ENAMETOOLONG)])
+    }
+
     @Test("a missing folder is an error, not an empty one")
     func missing() throws {
         #expect(throws: FolderScanError.missing(folder: "/nowhere/at/all")) {
