@@ -238,7 +238,7 @@ package struct Reconciler {
     ) throws {
         var published = Set(try catalogue.publishedProducts())
         // A catalogue made anew does not know what an earlier one published; the index on disk does.
-        let forgotten = try publisher.indexedProducts().filter { !published.contains($0) }
+        let forgotten = publisher.indexedProducts.filter { !published.contains($0) }
         try catalogue.adopt(forgotten)
         published.formUnion(forgotten)
         let firstImages = try catalogue.firstImages()

@@ -49,7 +49,8 @@ package struct FileName: Hashable, Comparable, Sendable, CustomStringConvertible
     }
 
     package func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 
     // MARK: The escape

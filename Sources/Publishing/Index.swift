@@ -30,14 +30,12 @@ enum Index {
         return json.bytes
     }
 
-    static func isOurs(_ bytes: [UInt8]) -> Bool {
-        (try? JSONDecoder().decode(Document.self, from: Data(bytes)))?.generator == generator
-    }
-
-    /// The products whose files an index names, none where it cannot be read. A file that does not lie where
-    /// its product's document lies is not ours and is left out.
-    static func products(in bytes: [UInt8]) -> [ProductID] {
-        guard let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)) else { return [] }
+    /// The products whose files an index names, or nil where the bytes are no index of ours. A file that does not
+    /// lie where its product's document lies is not ours either and is left out.
+    static func products(in bytes: [UInt8]) -> [ProductID]? {
+        guard let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)),
+            document.generator == generator
+        else { return nil }
         return document.products.values.compactMap { OutputPath.product(at: $0.file) }.sorted()
     }
 

@@ -21,6 +21,9 @@ package struct Publisher: ~Copyable {
     /// Files that wait between being written aside and being renamed; each flush waits for the disk once.
     private static let stagedAtMost = 512
 
+    /// The products that the index on disk names, for a catalogue that does not know them.
+    package let indexedProducts: [ProductID]
+
     private var folder: OutputFolder
     private let model: String
     private var entries: [Index.Entry] = []
@@ -34,17 +37,11 @@ package struct Publisher: ~Copyable {
     package init(folder path: String, model: String) throws(PublishingError) {
         var folder = try OutputFolder(path: path)
         try folder.emptyStaging()
-        if let bytes = try folder.read([Index.fileName]) {
-            guard Index.isOurs(bytes) else { throw .foreignIndex(folder: path) }
-        }
+        let bytes = try folder.read([Index.fileName])
+        guard let products = bytes.map(Index.products) ?? [] else { throw .foreignIndex(folder: path) }
+        indexedProducts = products
         self.folder = folder
         self.model = model
-    }
-
-    /// The products that the index on disk names, for a catalogue that does not know them.
-    package mutating func indexedProducts() throws(PublishingError) -> [ProductID] {
-        guard let bytes = try folder.read([Index.fileName]) else { return [] }
-        return Index.products(in: bytes)
     }
 
     /// Writes a product's document aside, if its bytes differ from those on disk.

@@ -136,8 +136,8 @@ struct PublisherTests {
     func indexed() throws {
         let ids = ["a", "..", "50%", "é", "a\nb"]
         try publish(ids.map { ProductDocument(product: ProductID($0), images: [], recommendations: []) })
-        var publisher = try Publisher(folder: output, model: "m")
-        let indexed = try publisher.indexedProducts()
+        let publisher = try Publisher(folder: output, model: "m")
+        let indexed = publisher.indexedProducts
         #expect(indexed == ids.map { ProductID($0) }.sorted())
     }
 
