@@ -20,8 +20,10 @@ package enum AgentError: Error, CustomStringConvertible {
     case nothingYet(stateFolder: String)
     /// The vectors of another model are in the catalogue.
     case otherModel(catalogued: String, wanted: String)
-    /// The change of model leaves more products without a vector than may vanish at once.
-    case tooManyUnreadable(vanishing: Int, products: Int)
+    /// Photos that cannot be read now have no vector of the new model.
+    case modelIncomplete(photos: Int)
+    /// The output folder has files of products that this catalogue does not know and that have no photo.
+    case outputOfOthers(folder: String, missing: Int, products: Int)
     case cannotWrite(file: String, reason: String)
 
     package var description: String {
@@ -43,8 +45,10 @@ package enum AgentError: Error, CustomStringConvertible {
             "there is no catalogue in \(stateFolder) yet. Run 'imgrec-agent reconcile' first."
         case .otherModel(let catalogued, let wanted):
             "the catalogue was made with \(catalogued), the settings ask for \(wanted). Run 'imgrec-agent reconcile' first."
-        case .tooManyUnreadable(let vanishing, let products):
-            "\(vanishing) of \(products) products could not be embedded with the new model, so nothing was published. See 'imgrec-agent status'; to go on all the same: imgrec-agent reconcile --allow-mass-removal"
+        case .modelIncomplete(let photos):
+            "the model has changed, and photos that cannot be read now (\(photos)) have no vector of the new one, so nothing was published. Make them readable and run again; to leave them out: imgrec-agent reconcile --allow-mass-removal"
+        case .outputOfOthers(let folder, let missing, let products):
+            "\(folder) has files of \(products) products that this catalogue does not know, and \(missing) of them have no photo, so nothing was published. If the photos are not where they should be (not mounted?), mend that; if the output folder is another shop's, correct output.folder; if these files are meant to go: imgrec-agent reconcile --allow-mass-removal"
         case .cannotWrite(let file, let reason):
             "\(file) cannot be written: \(reason)"
         }

@@ -7,8 +7,11 @@ struct ProductGrouping {
 
     /// - Parameter pattern: a regular expression whose first group captures the product; empty for the default.
     init(pattern: String) {
-        // Settings have compiled it once already; see Settings.check.
-        self.pattern = pattern.isEmpty ? nil : try? Regex(pattern)
+        do {
+            self.pattern = pattern.isEmpty ? nil : try Regex(pattern)
+        } catch {
+            preconditionFailure("Settings.check lets no pattern through that does not compile: \(error)")
+        }
     }
 
     /// A path that the pattern does not match, or whose first group is empty, is its own product.

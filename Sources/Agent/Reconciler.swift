@@ -77,21 +77,26 @@ package struct Reconciler {
         let lock = try StateLock(stateFolder: settings.stateFolder)
         defer { withExtendedLifetime(lock) {} }
         progress(.scanning)
-        // Before anything is written: a folder that is not there changes nothing.
+        // Before the catalogue or the output is touched: a folder that is not there changes nothing.
         let scan = try FolderScan(of: settings.imagesFolder, extensions: settings.imageExtensions)
         let catalogue = try Catalogue(stateFolder: settings.stateFolder)
-        var publisher = try Publisher(folder: settings.outputFolder, model: source.manifest.name)
+        let published = try catalogue.publishedProducts()
+        var publisher = try Publisher(
+            folder: settings.outputFolder, model: source.manifest.name, hasPublished: !published.isEmpty)
         let model = try catalogue.number(of: source.record)
 
         let images = try catalogue.images()
         let plan = plan(scan, images: images, embedded: try catalogue.embeddedContents(of: model))
         var report = report(of: plan)
         let departures = try apply(plan, catalogue: catalogue, model: model, report: &report)
+        try adopt(
+            publisher.indexedProducts, known: published, departures: departures, options: options,
+            catalogue: catalogue)
         try rank(
             departures, before: images, options: options, catalogue: catalogue, model: model, report: &report)
         try publish(catalogue: catalogue, publisher: &publisher, report: &report)
         report.failed.append(contentsOf: try failures(catalogue))
-        report.failed = Dictionary(report.failed.map { ($0.path, $0) }) { first, _ in first }
+        report.failed = Dictionary(report.failed.map { (FileName(text: $0.path), $0) }) { first, _ in first }
             .values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
         return report
     }
@@ -164,6 +169,26 @@ package struct Reconciler {
         return intake.departures
     }
 
+    /// A catalogue made anew does not know what an earlier one published; the index on disk does. Takes these
+    /// products on, unless so many of them have no photo that the folder is probably not there.
+    private func adopt(
+        _ indexed: [ProductID], known: [ProductID], departures: Departures, options: Options,
+        catalogue: Catalogue
+    ) throws {
+        let known = Set(known)
+        let forgotten = indexed.filter { !known.contains($0) }
+        guard !forgotten.isEmpty else { return }
+        let departing = departures.paths
+        let present = Set(
+            try catalogue.images().filter { $0.digest != nil && !departing.contains($0.path) }.map(\.product))
+        let missing = forgotten.count { !present.contains($0) }
+        guard options.allowsMassRemoval || !isMassRemoval(missing, of: forgotten.count) else {
+            throw AgentError.outputOfOthers(
+                folder: settings.outputFolder, missing: missing, products: forgotten.count)
+        }
+        try catalogue.adopt(forgotten)
+    }
+
     // MARK: Rank
 
     /// Computes the neighbour table anew where photos, the model or the count have changed.
@@ -183,22 +208,20 @@ package struct Reconciler {
 
         var departures = wanted
         var vectors = try catalogue.productVectors(of: model, without: departures.paths)
-        func lost() throws -> Int {
-            let remaining = Set(vectors.map(\.product))
-            let gone = Set(ranked.filter { !remaining.contains($0) })
-            return gone.isEmpty
-                ? 0 : try countNotMoved(gone, before: before, departures: departures, catalogue: catalogue)
-        }
-        let vanishing = try lost()
+        let remaining = Set(vectors.map(\.product))
+        let vanishing = try countNotMoved(
+            ranked.filter { !remaining.contains($0) }, ranked: ranked, before: before, departures: departures,
+            catalogue: catalogue)
         if !options.allowsMassRemoval && isMassRemoval(vanishing, of: ranked.count) {
             report.heldBack = vanishing
             departures = Departures()
             guard isBehind else { return }
             vectors = try catalogue.productVectors(of: model)
-            let missing = try lost()
-            guard !isMassRemoval(missing, of: ranked.count) else {
-                throw AgentError.tooManyUnreadable(vanishing: missing, products: ranked.count)
-            }
+        }
+        // After a change of model, a photo that cannot be read now has no vector that could be compared.
+        let unembedded = try catalogue.countUnembedded(of: model, without: departures.paths)
+        guard unembedded == 0 || options.allowsMassRemoval else {
+            throw AgentError.modelIncomplete(photos: unembedded)
         }
 
         let total = vectors.count
@@ -218,15 +241,29 @@ package struct Reconciler {
         Double(vanishing) > settings.massRemovalLimit * Double(products)
     }
 
-    /// How many products are gone without any of their photos being there under another name or product.
+    /// How many products are gone without one of their photos being there as a new product's: each photo of a new
+    /// product stands for one product that has gone, so that copies of one picture do not stand for many.
     private func countNotMoved(
-        _ gone: Set<ProductID>, before: [ImageRecord], departures: Departures, catalogue: Catalogue
+        _ gone: [ProductID], ranked: [ProductID], before: [ImageRecord], departures: Departures,
+        catalogue: Catalogue
     ) throws -> Int {
+        guard !gone.isEmpty else { return 0 }
         let departing = departures.paths
-        let remaining = Set(
-            try catalogue.images().filter { !departing.contains($0.path) }.compactMap(\.digest))
-        let moved = before.filter { gone.contains($0.product) && $0.digest.map(remaining.contains) ?? false }
-        return gone.count - Set(moved.map(\.product)).count
+        let known = Set(ranked)
+        var arrived: [ContentDigest: Int] = [:]
+        for image in try catalogue.images()
+        where !departing.contains(image.path) && !known.contains(image.product) {
+            if let digest = image.digest { arrived[digest, default: 0] += 1 }
+        }
+        let contents = Dictionary(grouping: before.filter { $0.digest != nil }, by: \.product)
+        return gone.count { product in
+            for digest in contents[product, default: []].compactMap(\.digest)
+            where arrived[digest, default: 0] > 0 {
+                arrived[digest, default: 0] -= 1
+                return false
+            }
+            return true
+        }
     }
 
     // MARK: Publish
@@ -236,11 +273,7 @@ package struct Reconciler {
     private func publish(
         catalogue: Catalogue, publisher: inout Publisher, report: inout ReconcileReport
     ) throws {
-        var published = Set(try catalogue.publishedProducts())
-        // A catalogue made anew does not know what an earlier one published; the index on disk does.
-        let forgotten = publisher.indexedProducts.filter { !published.contains($0) }
-        try catalogue.adopt(forgotten)
-        published.formUnion(forgotten)
+        let published = Set(try catalogue.publishedProducts())
         let firstImages = try catalogue.firstImages()
         var digests: [(product: ProductID, digest: ContentDigest)] = []
         try catalogue.forEachRankedProduct { ranked in

@@ -89,7 +89,7 @@ package struct SimilarSearch {
         let vectors = try catalogue.productVectors(of: model)
         guard let own = vectors.first(where: { $0.product == product }) else { return stored }
         return NeighbourIndex(vectors, dimension: source.manifest.dimension)
-            .nearest(to: own.embedding, count: count + 1).filter { $0.product != product }
+            .nearest(to: own.embedding, count: min(count, vectors.count) + 1).filter { $0.product != product }
     }
 
     private func index() throws -> NeighbourIndex {

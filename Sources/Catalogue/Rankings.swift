@@ -85,6 +85,22 @@ extension Catalogue {
         }
     }
 
+    /// How many ready photos have no vector of a model, those that depart left out.
+    package func countUnembedded(of model: ModelNumber, without departing: Set<ImagePath>)
+        throws(CatalogueError) -> Int
+    {
+        try read { database in
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT path FROM image WHERE state = 'ready'
+                        AND digest NOT IN (SELECT digest FROM embedding WHERE model = ?)
+                    """,
+                arguments: [model.id]
+            ).count { path in ImagePath(path).map { !departing.contains($0) } ?? true }
+        }
+    }
+
     /// One transaction from "seen" to "ranked and due for publishing": photos depart, the neighbour table
     /// becomes this one, products whose file may change are marked due, and vectors that no photo needs go.
     ///

@@ -35,8 +35,20 @@ package struct ModelSource: Hashable, Sendable {
         }
         self.manifest = manifest
         self.precision = precision
+        // OpenVINO IR keeps its weights in a second file of the same name.
+        var weights = "none"
+        if file.hasSuffix(".xml") {
+            let binary = file.dropLast(3) + "bin"
+            guard
+                let content = try? Data(
+                    contentsOf: URL(fileURLWithPath: String(binary)), options: .mappedIfSafe)
+            else {
+                throw .missingFile(file: String(binary))
+            }
+            weights = "\(ContentDigest(of: content))"
+        }
         identity = ContentDigest(
-            of: "\(digest) \(manifest.digest) \(precision.rawValue) \(readerVersion)".utf8)
+            of: "\(digest) \(weights) \(manifest.digest) \(precision.rawValue) \(readerVersion)".utf8)
     }
 
     /// Compiles the network for this CPU, which takes a good part of a second.

@@ -51,7 +51,7 @@ package struct NeighbourIndex: Sendable {
                 imgrec_dot_rows(query.baseAddress!, rows, products.count, stride, &scores)
             }
         }
-        var best = TopK(count)
+        var best = TopK(min(count, products.count))
         scores.withUnsafeBufferPointer { best.offer($0, firstRow: 0, except: nil) }
         return neighbours(best)
     }
@@ -90,7 +90,7 @@ package struct NeighbourIndex: Sendable {
     private static let rowsPerBlock = 32
 
     private func nearest(ofRows queries: Range<Int>, count: Int) -> [[Neighbour]] {
-        var best = queries.map { _ in TopK(count) }
+        var best = queries.map { _ in TopK(min(count, products.count)) }
         var scores = [Float](repeating: 0, count: Self.rowsPerBlock)
         matrix.withUnsafeBufferPointer { matrix in
             for first in Swift.stride(from: 0, to: products.count, by: Self.rowsPerBlock) {

@@ -26,8 +26,22 @@ struct OutputFolder: ~Copyable {
         }
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .cannotWrite(path: path, errno: errno) }
+        let root = Folder(owning: descriptor)
+        // Two agents with state folders of their own may have been given one output folder.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .busy(folder: path) }
         self.path = path
-        root = Folder(owning: descriptor)
+        self.root = root
+    }
+
+    /// Whether there is anything in a folder.
+    mutating func hasFiles(in component: String) throws(PublishingError) -> Bool {
+        guard let folder = try folder([component], create: false),
+            let directory = fdopendir(dup(folder.descriptor))
+        else { return false }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        return count > 2  // besides . and ..
     }
 
     // MARK: Reading
@@ -38,10 +52,15 @@ struct OutputFolder: ~Copyable {
     mutating func read(_ components: [String], atMost limit: Int = .max) throws(PublishingError) -> [UInt8]? {
         guard let parent = try folder(components.dropLast(), create: false) else { return nil }
         let file = openat(parent.descriptor, components.last!, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-        guard file >= 0 else { return nil }
+        guard file >= 0 else {
+            if errno == ENOENT { return nil }
+            throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
+        }
         defer { close(file) }
         var status = stat()
-        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: EISDIR)
+        }
         let size = min(limit, Int(status.st_size))
         var got = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
@@ -118,24 +137,24 @@ struct OutputFolder: ~Copyable {
 
     // MARK: Removing
 
-    /// Removes a file, and the folders that this leaves empty. Returns whether there was one.
+    /// Removes a file, and the folders that are empty without it. Returns whether there was one.
     mutating func remove(_ components: [String]) throws(PublishingError) -> Bool {
-        guard let parent = try folder(components.dropLast(), create: false) else { return false }
-        // It may be removed below.
         defer { latest = nil }
-        if unlinkat(parent.descriptor, components.last!, 0) != 0 {
-            guard errno == ENOENT else {
+        var isRemoved = false
+        if let parent = try folder(components.dropLast(), create: false) {
+            isRemoved = unlinkat(parent.descriptor, components.last!, 0) == 0
+            guard isRemoved || errno == ENOENT else {
                 throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
             }
-            return false
         }
+        // Also where there was no file: a run that was stopped may have left its folder.
         var rest = components.dropLast()
         while let name = rest.popLast(), !rest.isEmpty {
-            guard let above = try folder(rest, create: false),
-                unlinkat(above.descriptor, name, AT_REMOVEDIR) == 0
-            else { break }
+            latest = nil
+            guard let above = try folder(rest, create: false) else { continue }
+            guard unlinkat(above.descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { break }
         }
-        return true
+        return isRemoved
     }
 
     // MARK: Walking
@@ -151,10 +170,15 @@ struct OutputFolder: ~Copyable {
     private mutating func folder(
         _ components: some Collection<String>, create: Bool
     ) throws(PublishingError) -> Folder? {
-        if let latest, latest.components.elementsEqual(components) { return latest.folder }
+        // Compared as bytes: two folders may differ in Unicode spelling alone.
+        if let latest, latest.components.elementsEqual(components, by: { $0.utf8.elementsEqual($1.utf8) }) {
+            return latest.folder
+        }
         var current = root
         for component in components {
-            if create { _ = mkdirat(current.descriptor, component, 0o755) }
+            guard !create || mkdirat(current.descriptor, component, 0o755) == 0 || errno == EEXIST else {
+                throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
+            }
             let next = openat(
                 current.descriptor, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             guard next >= 0 else {

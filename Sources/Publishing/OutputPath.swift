@@ -6,7 +6,7 @@ import Products
 /// hexadecimal digits; undoing that everywhere, and joining what a lone `%` at the end of a part cut, gives
 /// the id's bytes back:
 /// - `%` itself, control characters, backslashes, and bytes that are not UTF-8, wherever they are;
-/// - the first byte of the parts `.` and `..`; an empty part is written `%%`;
+/// - the first byte of the parts `.` and `..`, also where a cut makes one; an empty part is written `%%`;
 /// - the dot of a folder's last `.json`, so that no folder takes the place of a file (`a/b` in folder `a.json`);
 /// - a part that is too long for a file name is cut into several, all but the last ending in `%`.
 package struct OutputPath: Hashable, Sendable {
@@ -30,9 +30,11 @@ package struct OutputPath: Hashable, Sendable {
             components += pieces.dropLast().map { $0 + "%" }
             components.append(pieces.last!)
         }
-        // All but the file are folders.
-        for index in components.indices.dropLast() where components[index].hasSuffix(Self.ending) {
-            components[index] = components[index].dropLast(Self.ending.count) + "%2Ejson"
+        // All but the file are folders. Endings are compared as bytes: a character may swallow the dot.
+        for index in components.indices.dropLast()
+        where components[index].utf8.suffix(Self.ending.utf8.count).elementsEqual(Self.ending.utf8) {
+            let stem = components[index].utf8.dropLast(Self.ending.utf8.count)
+            components[index] = String(decoding: stem, as: UTF8.self) + "%2Ejson"
         }
         self.components = components
     }
@@ -62,7 +64,7 @@ package struct OutputPath: Hashable, Sendable {
         }
         guard bytes.popLast() == UInt8(ascii: "/") else { return nil }
         let product = ProductID(FileName(bytes: bytes))
-        return OutputPath(of: product).relative == relative ? product : nil
+        return OutputPath(of: product).relative.utf8.elementsEqual(relative.utf8) ? product : nil
     }
 
     // MARK: The escape
@@ -74,7 +76,8 @@ package struct OutputPath: Hashable, Sendable {
             if pieces[pieces.count - 1].utf8.count + unit.utf8.count > longestPart { pieces.append("") }
             pieces[pieces.count - 1] += unit
         }
-        return pieces
+        // What a cut leaves may be `..` although the part was not.
+        return pieces.map { $0 == "." || $0 == ".." ? "%2E" + $0.dropFirst() : $0 }
     }
 
     /// The smallest pieces that may not be cut: characters, and escapes.

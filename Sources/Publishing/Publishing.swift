@@ -1,9 +1,8 @@
 // Publishing: ranked products in, JSON documents, their index and the review page out.
 //
 // What a reader may rely on: every file is whole at every moment (written aside, flushed, renamed); a file
-// whose bytes would not change is not touched; the index is written last, so what it names is there; no
-// file is written or removed outside the output folder, whatever a product is called; and no file is removed
-// that the agent did not write.
+// whose bytes would not change is not touched; the index is written last; no file is written or removed outside
+// the output folder, whatever a product is called; and a folder with files of somebody else's is refused.
 
 import Foundation
 import Products
@@ -33,12 +32,17 @@ package struct Publisher: ~Copyable {
 
     /// Opens the output folder, and makes it where it is missing.
     ///
-    /// - Throws: `PublishingError`, among others where the folder holds an `index.json` of somebody else's.
-    package init(folder path: String, model: String) throws(PublishingError) {
+    /// - Parameter hasPublished: whether the catalogue knows of files here; otherwise only an index tells that
+    ///   files are ours.
+    /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
+    package init(folder path: String, model: String, hasPublished: Bool) throws(PublishingError) {
         var folder = try OutputFolder(path: path)
         try folder.emptyStaging()
         let bytes = try folder.read([Index.fileName])
         guard let products = bytes.map(Index.products) ?? [] else { throw .foreignIndex(folder: path) }
+        if bytes == nil && !hasPublished, try folder.hasFiles(in: OutputPath.folder) {
+            throw .foreignProducts(folder: path)
+        }
         indexedProducts = products
         self.folder = folder
         self.model = model

@@ -4,6 +4,9 @@ import Glibc
 package enum PublishingError: Error, Hashable, CustomStringConvertible {
     case cannotWrite(path: String, errno: Int32)
     case foreignIndex(folder: String)
+    case foreignProducts(folder: String)
+    /// Another process publishes there now.
+    case busy(folder: String)
 
     package var description: String {
         switch self {
@@ -15,6 +18,10 @@ package enum PublishingError: Error, Hashable, CustomStringConvertible {
             "something that imgrec-agent did not make is in the way at \(path). Move it away, or correct output.folder."
         case .cannotWrite(let path, let number):
             "\(path) cannot be written: \(String(cString: strerror(number)))"
+        case .foreignProducts(let folder):
+            "\(folder)/products has files, and there is no index.json that says that imgrec-agent wrote them. Give the recommendations a folder of their own in output.folder, or empty this one."
+        case .busy(let folder):
+            "another imgrec-agent is writing to \(folder). Give each its own output.folder, or wait until it has finished."
         case .foreignIndex(let folder):
             "\(folder)/index.json was not written by imgrec-agent. Give the recommendations a folder of their own in output.folder; if it is a damaged one of ours, delete it."
         }

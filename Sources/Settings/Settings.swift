@@ -84,6 +84,14 @@ package struct Settings: Hashable, Sendable {
                 throw .badPattern(file: file, pattern: productPattern, reason: "\(error)")
             }
         }
+        // A group is an opening bracket that no backslash precedes and that is not `(?` but for `(?<name>`.
+        guard productPattern.isEmpty || productPattern.contains(/(?:^|[^\\])\((?!\?(?!<[^=!]))/) else {
+            throw .badPattern(
+                file: file, pattern: productPattern, reason: "it has no group to capture the product")
+        }
+        for ending in imageExtensions where ending.isEmpty || ending.contains(".") || ending.contains("/") {
+            throw .badExtension(file: file, ending: ending)
+        }
         guard !modelName.isEmpty, !modelName.contains("/"), !modelName.hasPrefix(".") else {
             throw .badModelName(file: file, name: modelName)
         }

@@ -6,6 +6,7 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
     case unreadable(file: String)
     case toml(TOMLError)
     case badPattern(file: String, pattern: String, reason: String)
+    case badExtension(file: String, ending: String)
     case badModelName(file: String, name: String)
     case overlappingFolders(file: String, String, String, String, String)
 
@@ -18,7 +19,9 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
         case .toml(let error):
             error.description
         case .badPattern(let file, let pattern, let reason):
-            "\(file): images.product_pattern is not a regular expression: \(pattern): \(reason)"
+            "\(file): images.product_pattern is no regular expression with a group: \(pattern): \(reason)"
+        case .badExtension(let file, let ending):
+            "\(file): images.extensions must be endings without their dot, such as \"jpg\", not \"\(ending)\""
         case .badModelName(let file, let name):
             "\(file): model.name must be the name of a model's folder, not \"\(name)\""
         case .overlappingFolders(let file, let first, let firstPath, let second, let secondPath):

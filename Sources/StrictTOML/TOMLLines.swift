@@ -6,7 +6,7 @@ struct TOMLLines {
     private let lines: [String]
 
     init(_ text: String) {
-        lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+        lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { line in
             String(line).filter { $0 != " " && $0 != "\t" && $0 != "\r" }
         }
     }

@@ -83,7 +83,11 @@ package struct FolderScan: Sendable {
                     dirfd(directory), $0.baseAddress!.assumingMemoryBound(to: CChar.self), &status,
                     AT_SYMLINK_NOFOLLOW) == 0
             }
-            guard isKnown else { continue }  // gone since it was listed
+            guard isKnown else {
+                if errno == ENOENT { continue }  // gone since it was listed
+                // A folder that may be listed but not looked into: what is in it is not known.
+                return try obstruct(path, errno, root: root)
+            }
             let hasPhotoName = Self.ending(of: name).map { extensions.contains($0) } ?? false
             switch status.st_mode & S_IFMT {
             case S_IFDIR:
@@ -93,10 +97,10 @@ package struct FolderScan: Sendable {
                     bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
                     nanoseconds: status.st_mtim.tv_nsec)
                 photos.append(Photo(path: imagePath, stamp: stamp))
-            case S_IFLNK where hasPhotoName:
-                obstacles.append(Obstacle(path: imagePath, reason: .linkInsteadOfPhoto))
             case S_IFLNK where Self.isFolder(name, in: directory):
                 obstacles.append(Obstacle(path: imagePath, reason: .linkInsteadOfFolder))
+            case S_IFLNK where hasPhotoName:
+                obstacles.append(Obstacle(path: imagePath, reason: .linkInsteadOfPhoto))
             case S_IFREG, S_IFLNK:
                 break
             default:
@@ -148,7 +152,7 @@ extension FolderScan.Obstacle.Reason: CustomStringConvertible {
     package var description: String {
         switch self {
         case .linkInsteadOfPhoto: "this is a symbolic link, which is not followed; put the photo itself here"
-        case .notAFile: "this is a folder, a pipe or a device with the name of a photo"
+        case .notAFile: "this is a pipe or a device with the name of a photo"
         case .linkInsteadOfFolder:
             "this is a symbolic link to a folder, which is not followed; put the folder itself here"
         case .unreadableFolder(let number):

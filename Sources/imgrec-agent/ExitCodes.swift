@@ -32,8 +32,9 @@ extension AgentError {
         case .model(.notFound), .model(.noManifest), .model(.missingFile): .unavailable
         case .model(.badManifest), .model(.damaged), .model(.wrongInterface): .dataError
         case .model(.openVINO): .software
+        case .publishing(.busy): .tryAgain
         case .publishing: .cannotCreate
-        case .busy, .nothingYet, .otherModel, .tooManyUnreadable: .tryAgain
+        case .busy, .nothingYet, .otherModel, .modelIncomplete, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
         case .unknownProduct: .noInput
         case .unreadablePhoto: .dataError
@@ -52,5 +53,10 @@ func reportingErrors<Value>(_ body: () throws(AgentError) -> Value) throws -> Va
 }
 
 func printError(_ message: String) {
-    FileHandle.standardError.write(Data("imgrec-agent: \(message)\n".utf8))
+    writeError("imgrec-agent: \(message)\n")
+}
+
+/// Writes to standard error; where that is closed there is nobody to tell.
+func writeError(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
 }

@@ -41,7 +41,7 @@ final class ProgressDisplay: Sendable {
             notifier.status(text)
             if isOnTerminal {
                 let bar = total > 0 ? Self.bar(done, total) + " " : ""
-                write("\r\u{1B}[K\(bar)\(text)")
+                writeError("\r\u{1B}[K\(bar)\(text)")
                 state.isLineOpen = true
             }
         }
@@ -50,13 +50,9 @@ final class ProgressDisplay: Sendable {
     /// Clears the line.
     func finish() {
         state.withLock { state in
-            if state.isLineOpen { write("\r\u{1B}[K") }
+            if state.isLineOpen { writeError("\r\u{1B}[K") }
             state.isLineOpen = false
         }
-    }
-
-    private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
     }
 
     private static func parts(of progress: ReconcileProgress) -> (phase: String, done: Int, total: Int) {

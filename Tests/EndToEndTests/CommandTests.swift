@@ -47,6 +47,9 @@ struct CommandTests {
             more.similar.count == 29
                 && Array(more.similar.map(\.product).prefix(5)) == document.recommendations.map(\.product))
 
+        let most: Answer = try shop.run("similar", "hat/hat-001", "--count", "\(Int.max)", "--json").json()
+        #expect(most.similar.count == 29)
+
         // A file that is not in the catalogue: a copy of a photo that is finds that photo.
         let copy = "\(shop.folder.path)/found.jpg"
         try FileManager.default.copyItem(atPath: "\(shop.photos)/dress/dress-002.jpg", toPath: copy)
@@ -78,7 +81,7 @@ struct CommandTests {
               setTimeout(() => {
                 result.found = document.querySelectorAll("article").length;
                 result.summary = summary.textContent;
-                location.hash = "#" + encodeURIComponent("dress/dress-001");
+                location.hash = "#" + encodeURIComponent("product:dress/dress-001");
                 setTimeout(() => {
                   result.target = document.querySelector(":target")?.id ?? document.activeElement.id;
                   document.title = JSON.stringify(result);
@@ -104,7 +107,7 @@ struct CommandTests {
             Probe.self, from: Data(title.replacingOccurrences(of: "&amp;", with: "&").utf8))
         #expect(seen.cards == 30 && seen.photos && seen.similar == 5)
         #expect(seen.found == 3 && seen.summary.hasPrefix("3 of 30 products"))
-        #expect(seen.target == "dress/dress-001")
+        #expect(seen.target == "product:dress/dress-001")
     }
 
     @Test("wrong settings and wrong words end with the right code and a remedy")

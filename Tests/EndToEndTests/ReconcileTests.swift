@@ -316,6 +316,60 @@ struct ReconcileTests {
         #expect(try shop.files() == files)
     }
 
+    @Test(
+        "a lost state and an empty folder together do not empty the site, nor does another shop's first run")
+    func lostState() throws {
+        let shop = try Shop(perCategory: 1)
+        try shop.run("reconcile")
+        let files = try shop.files()
+        try FileManager.default.removeItem(atPath: shop.state)
+        try FileManager.default.moveItem(atPath: shop.photos, toPath: "\(shop.folder.path)/away")
+        try FileManager.default.createDirectory(atPath: shop.photos, withIntermediateDirectories: true)
+        let emptied = try shop.run("reconcile")
+        #expect(emptied.code == 75 && emptied.errors.contains("does not know"))
+        #expect(try shop.files() == files)
+        try shop.folder.write("photos/other.jpg", try Repository.fixture("imaging/photo-0.jpg"))
+        #expect(try shop.run("reconcile").code == 75)
+        #expect(try shop.files() == files)
+        #expect(try shop.run("reconcile", "--allow-mass-removal").code == 0)
+        #expect(try shop.files().keys.sorted() == ["index.json", "products/other.json"])
+    }
+
+    @Test("a picture that many products share does not stand for those that vanish")
+    func placeholders() throws {
+        let shop = try Shop(perCategory: 0)
+        for index in 0..<9 {
+            try shop.folder.write(
+                "photos/placeholder-\(index).jpg", try Repository.fixture("imaging/photo-0.jpg"))
+        }
+        try shop.folder.write("photos/a.jpg", try Repository.fixture("imaging/photo-1.jpg"))
+        try shop.run("reconcile")
+        for index in 1..<9 {
+            try FileManager.default.removeItem(atPath: "\(shop.photos)/placeholder-\(index).jpg")
+        }
+        #expect(try shop.run("reconcile").code == 75)
+        #expect(try shop.files().count == 11)
+    }
+
+    @Test("a change of model waits for photos that cannot be seen")
+    func hiddenPhotos() throws {
+        let shop = try Shop(perCategory: 1)
+        try shop.run("reconcile")
+        let files = try shop.files()
+        // A link in a folder's place hides it, as missing permissions would from a user who is not root.
+        try FileManager.default.moveItem(atPath: "\(shop.photos)/hat", toPath: "\(shop.folder.path)/hat")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(shop.photos)/hat", withDestinationPath: "\(shop.folder.path)/hat")
+        #expect(try shop.run("reconcile").code == 0)
+        #expect(try shop.files() == files)
+        try shop.configure("[model]\nprecision = \"auto\"\n")
+        let waiting = try shop.run("reconcile")
+        #expect(waiting.code == 75 && waiting.errors.contains("the model has changed"))
+        #expect(try shop.files() == files)
+        #expect(try shop.run("reconcile", "--allow-mass-removal").code == 0)
+        #expect(try shop.files().count == 10)
+    }
+
     @Test("another precision embeds everything anew, and back again gives the same bytes")
     func precision() throws {
         let shop = try Shop(perCategory: 2)

@@ -21,7 +21,8 @@ struct OutputPathTests {
             ("a//b/", "products/a/%%/b/%%.json"),
             ("50%", "products/50%25.json"), ("a\nb\u{7F}", "products/a%0Ab%7F.json"),
             ("a\\b", "products/a%5Cb.json"),
-            ("a.json/b", "products/a%2Ejson/b.json"), (".", "products/%2E.json"),
+            ("a.json/b", "products/a%2Ejson/b.json"),
+            ("\u{600}.json/b", "products/\u{600}%2Ejson/b.json"), (".", "products/%2E.json"),
         ])
     func escaped(id: String, path: String) {
         #expect(OutputPath(of: ProductID(id)).relative == path)
@@ -30,6 +31,14 @@ struct OutputPathTests {
     @Test("bytes that are no UTF-8 are escaped")
     func bytes() {
         #expect(OutputPath(of: ProductID(FileName(bytes: [0xE9, 0x74]))).relative == "products/%E9t.json")
+    }
+
+    @Test("what a cut leaves of a long part does not lead out")
+    func longDots() {
+        let id = ProductID(String(repeating: "a", count: 240) + "../b")
+        let path = OutputPath(of: id)
+        #expect(path.components == ["products", String(repeating: "a", count: 240) + "%", "%2E.", "b.json"])
+        #expect(OutputPath.product(at: path.relative) == id)
     }
 
     @Test("a part that is too long for a file name is cut between characters")
@@ -52,7 +61,8 @@ struct OutputPathTests {
             Array("2E".utf8), Array("%2E".utf8),
             Array(".json".utf8), Array("%%".utf8), [0], [0x0A], [0xFF], Array("é".utf8),
             Array("\u{F7E9}".utf8), [0xC3],
-            [UInt8](repeating: 0x62, count: 239), [UInt8](repeating: 0x1F, count: 90), Array("products".utf8),
+            [UInt8](repeating: 0x62, count: 239), [UInt8](repeating: 0x62, count: 240), Array("\u{600}".utf8),
+            [UInt8](repeating: 0x1F, count: 90), Array("products".utf8),
         ]
         var paths: [String: ProductID] = [:]
         for _ in 0..<3000 {
@@ -70,8 +80,8 @@ struct OutputPathTests {
                 )
                 #expect(!component.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") || $0 < 0x20 })
             }
-            #expect(path.components.dropLast().allSatisfy { !$0.hasSuffix(".json") })
-            #expect(path.components.last!.hasSuffix(".json"))
+            let isFile = path.components.map { $0.utf8.suffix(5).elementsEqual(".json".utf8) }
+            #expect(isFile == path.components.indices.map { $0 == path.components.count - 1 })
         }
     }
 

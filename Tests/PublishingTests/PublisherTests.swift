@@ -25,7 +25,7 @@ struct PublisherTests {
     private func publish(_ documents: [ProductDocument], removing gone: [String] = []) throws
         -> Publisher.Outcome
     {
-        var publisher = try Publisher(folder: output, model: "m")
+        var publisher = try Publisher(folder: output, model: "m", hasPublished: true)
         for document in documents { _ = try publisher.stage(document) }
         return try publisher.finish(removing: gone.map { ProductID($0) })
     }
@@ -132,11 +132,55 @@ struct PublisherTests {
         #expect(throws: PublishingError.foreignIndex(folder: output)) { try publish([try document("a")]) }
     }
 
+    @Test("files without an index of ours are somebody else's, unless the catalogue knows them")
+    func foreignProducts() throws {
+        try folder.write("site/recommendations/products/a.json", [1])
+        #expect(throws: PublishingError.foreignProducts(folder: output)) {
+            _ = try Publisher(folder: output, model: "m", hasPublished: false)
+        }
+        try publish([try document("a")])
+        _ = try Publisher(folder: output, model: "m", hasPublished: false)
+    }
+
+    @Test("an index that cannot be read is not replaced")
+    func linkedIndex() throws {
+        try folder.write("elsewhere.json", Array("{}".utf8))
+        try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(output)/index.json", withDestinationPath: "\(folder.path)/elsewhere.json")
+        #expect(throws: PublishingError.self) { try publish([try document("a")]) }
+    }
+
+    @Test("two agents do not write to one folder")
+    func busy() throws {
+        let first = try Publisher(folder: output, model: "m", hasPublished: true)
+        #expect(throws: PublishingError.busy(folder: output)) {
+            _ = try Publisher(folder: output, model: "m", hasPublished: true)
+        }
+        _ = first.indexedProducts
+    }
+
+    @Test("folders that differ in Unicode spelling alone are two")
+    func spellings() throws {
+        let outcome = try publish([try document("caf\u{E9}/a"), try document("cafe\u{301}/a")])
+        #expect(outcome.written == 2)
+        let again = try publish([try document("caf\u{E9}/a"), try document("cafe\u{301}/a")])
+        #expect(again == Publisher.Outcome(written: 0, unchanged: 2, removed: 0))
+    }
+
+    @Test("an empty folder that a stopped run left is removed with the next")
+    func leftFolder() throws {
+        try FileManager.default.createDirectory(
+            atPath: "\(output)/products/a/b", withIntermediateDirectories: true)
+        try publish([], removing: ["a/b/c/d"])
+        #expect(!FileManager.default.fileExists(atPath: "\(output)/products/a"))
+    }
+
     @Test("the products of an index on disk are known, however they are spelt")
     func indexed() throws {
         let ids = ["a", "..", "50%", "é", "a\nb"]
         try publish(ids.map { ProductDocument(product: ProductID($0), images: [], recommendations: []) })
-        let publisher = try Publisher(folder: output, model: "m")
+        let publisher = try Publisher(folder: output, model: "m", hasPublished: true)
         let indexed = publisher.indexedProducts
         #expect(indexed == ids.map { ProductID($0) }.sorted())
     }

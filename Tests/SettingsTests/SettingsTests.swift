@@ -84,6 +84,25 @@ struct SettingsTests {
         #expect(try Settings(text, file: "/x.toml").outputFolder == "/shop/photos-out")
     }
 
+    @Test("settings that would silently do nothing are refused")
+    func ineffective() throws {
+        func settings(_ line: String) throws -> Settings {
+            try Settings("[images]\nfolder = \"a\"\n\(line)\n[output]\nfolder = \"b\"", file: "/x.toml")
+        }
+        for line in [
+            "product_pattern = '^[a-z]+'", "product_pattern = '(?:a)\\('", "extensions = ['.jpg']",
+            "extensions = ['']",
+        ] {
+            #expect(throws: SettingsError.self, "\(line)") { try settings(line) }
+        }
+        for line in [
+            "product_pattern = '^([a-z]+)'", "product_pattern = '(?<sku>.*)-[0-9]'",
+            "product_pattern = 'x\\((a)'",
+        ] {
+            #expect(throws: Never.self, "\(line)") { try settings(line) }
+        }
+    }
+
     @Test("errors have a remedy")
     func errors() {
         let missing = "/nowhere/a.toml"
@@ -97,7 +116,7 @@ struct SettingsTests {
             try Settings(
                 "[images]\nfolder = \"a\"\nproduct_pattern = \"(\"\n[output]\nfolder = \"b\"", file: "/x.toml"
             )
-        } throws: { "\($0)".contains("images.product_pattern is not a regular expression") }
+        } throws: { "\($0)".contains("images.product_pattern is no regular expression") }
         #expect {
             try Settings(Self.minimal + "\n[model]\nname = \"../x\"", file: "/x.toml")
         } throws: { "\($0)".contains("model.name") }

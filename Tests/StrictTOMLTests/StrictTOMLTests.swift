@@ -74,6 +74,13 @@ struct StrictTOMLTests {
         #expect { try parse(text) } throws: { "\($0)" == message }
     }
 
+    @Test("counts lines that end as Windows ends them")
+    func windows() {
+        #expect {
+            try parse("[images]\r\nfolder = \"x\"\r\nmax_pixel = 3\r\n")
+        } throws: { "\($0)".hasPrefix("a.toml:3:") }
+    }
+
     @Test("tells where the syntax breaks")
     func syntax() {
         #expect { try parse("[images]\nfolder = ") } throws: { "\($0)".hasPrefix("a.toml:2:") }
