@@ -13,7 +13,7 @@ import Synchronization
 struct EmbeddingPipeline {
     let folder: String
     let reader: PhotoReader
-    let source: ModelSource
+    let model: ModelLoader
     let threads: Int
 
     /// What became of one photo.
@@ -37,36 +37,37 @@ struct EmbeddingPipeline {
     ///
     /// - Parameters:
     ///   - photos: each at most once.
-    ///   - embedded: contents that have a vector.
+    ///   - isEmbedded: whether a content has a vector; called from several threads.
+    ///   - isOver: when it is true no further photo is begun; called from several threads.
     ///   - receive: called on the calling thread with a few outcomes at a time, each with the photo's index.
+    /// - Returns: how many of the photos were taken through; the others were not touched.
     /// - Throws: what `receive` throws, or a `ModelError` when the network cannot be loaded or run.
     func run(
-        _ photos: [ImagePath], embedded: Set<ContentDigest>,
+        _ photos: [ImagePath], isEmbedded: @escaping @Sendable (ContentDigest) -> Bool,
+        isOver: @escaping @Sendable () -> Bool = { false },
         receive: ([(index: Int, outcome: Outcome)]) throws -> Void
-    ) throws {
-        guard !photos.isEmpty else { return }
+    ) throws -> Int {
+        guard !photos.isEmpty else { return 0 }
         let lanes = min(photos.count, threads * 2)
         let queue = BoundedQueue<Message>(capacity: 64, senders: lanes)
-        let next = SharedCounter()
-        let claims = ContentClaims(embedded)
-        let loading = LoadingModel(source, threads: threads)
+        let next = SharedCounter(upTo: photos.count, isOver: isOver)
+        let claims = ContentClaims(isEmbedded)
+        model.begin()
         for _ in 0..<lanes {
             let thread = Thread { [self] in
                 defer { queue.finish() }
                 do throws(ModelError) {
                     var ahead: [(index: Int, preparation: Preparation)] = []
-                    while ahead.count < Self.preparedAhead / lanes, !loading.isOver,
-                        let index = next.take(below: photos.count)
-                    {
+                    while ahead.count < Self.preparedAhead / lanes, !model.isOver, let index = next.take() {
                         ahead.append((index, prepare(photos[index], claims: claims)))
                     }
-                    let lane = try loading.model().makeLane()
+                    let lane = try model.model().makeLane()
                     for (index, preparation) in ahead {
                         guard queue.send(.outcome(index: index, try finish(preparation, lane: lane))) else {
                             return
                         }
                     }
-                    while let index = next.take(below: photos.count) {
+                    while let index = next.take() {
                         let outcome = try finish(prepare(photos[index], claims: claims), lane: lane)
                         guard queue.send(.outcome(index: index, outcome)) else { return }
                     }
@@ -79,7 +80,7 @@ struct EmbeddingPipeline {
         defer { queue.close() }
         while true {
             let messages = queue.receive()
-            if messages.isEmpty { return }
+            if messages.isEmpty { return next.taken }
             var outcomes: [(index: Int, outcome: Outcome)] = []
             for message in messages {
                 switch message {
@@ -93,9 +94,10 @@ struct EmbeddingPipeline {
 
     /// What becomes of one photo; `run` does the same for many.
     func outcome(of path: ImagePath) throws(ModelError) -> Outcome {
-        let preparation = prepare(path, claims: ContentClaims([]))
+        let preparation = prepare(path, claims: ContentClaims { _ in false })
         if case .settled(let outcome) = preparation { return outcome }
-        return try finish(preparation, lane: try source.load(threads: threads).makeLane())
+        model.begin()
+        return try finish(preparation, lane: try model.model().makeLane())
     }
 
     // MARK: The steps
@@ -149,50 +151,38 @@ struct EmbeddingPipeline {
     }
 }
 
-/// A network that is being loaded on a thread of its own.
-private final class LoadingModel: Sendable {
-    private let result = Mutex<Result<Model, ModelError>?>(nil)
-    private let done = DispatchGroup()
-
-    init(_ source: ModelSource, threads: Int) {
-        done.enter()
-        Thread { [self] in
-            let loaded = Result { () throws(ModelError) in try source.load(threads: threads) }
-            result.withLock { $0 = loaded }
-            done.leave()
-        }.start()
-    }
-
-    /// Whether there is nothing to wait for any more.
-    var isOver: Bool { result.withLock { $0 != nil } }
-
-    /// The network; waits for it.
-    func model() throws(ModelError) -> Model {
-        done.wait()
-        guard let loaded = result.withLock({ $0 }) else {
-            preconditionFailure("loading is over without a result")
-        }
-        return try loaded.get()
-    }
-}
-
-/// Deals out the numbers from 0.
+/// Deals out the numbers from 0, until they or the time are used up.
 private final class SharedCounter: Sendable {
-    private let next = Atomic(0)
+    private let next = Mutex(0)
+    private let end: Int
+    private let isOver: @Sendable () -> Bool
 
-    func take(below end: Int) -> Int? {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        return index < end ? index : nil
+    init(upTo end: Int, isOver: @escaping @Sendable () -> Bool) {
+        self.end = end
+        self.isOver = isOver
     }
+
+    func take() -> Int? {
+        let isOver = isOver()
+        return next.withLock { next in
+            // One at least, so that however little time there is, something gets done.
+            guard next < end, !isOver || next == 0 else { return nil }
+            next += 1
+            return next - 1
+        }
+    }
+
+    var taken: Int { next.withLock { $0 } }
 }
 
 /// Which contents somebody has taken on, so that two photos of one content are embedded once.
 private final class ContentClaims: Sendable {
-    private let claimed: Mutex<Set<ContentDigest>>
+    private let claimed = Mutex<Set<ContentDigest>>([])
+    private let isEmbedded: @Sendable (ContentDigest) -> Bool
 
-    init(_ embedded: Set<ContentDigest>) { claimed = Mutex(embedded) }
+    init(_ isEmbedded: @escaping @Sendable (ContentDigest) -> Bool) { self.isEmbedded = isEmbedded }
 
     func claim(_ digest: ContentDigest) -> Bool {
-        claimed.withLock { $0.insert(digest).inserted }
+        claimed.withLock { $0.insert(digest).inserted } && !isEmbedded(digest)
     }
 }

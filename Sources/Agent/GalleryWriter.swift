@@ -19,9 +19,8 @@ package enum GalleryWriter {
         var gallery = Gallery(imagesFolder: settings.imagesFolder, pageFolder: folder.path, model: model.name)
         var count = 0
         try inRooms {
-            let firstImages = try catalogue.firstImages()
             try catalogue.forEachRankedProduct { ranked in
-                gallery.add(ProductDocument(ranked, firstImages: firstImages))
+                gallery.add(ProductDocument(ranked))
                 count += 1
             }
         }

@@ -3,15 +3,20 @@ import Products
 
 /// Turns what became of photos into records for the catalogue.
 struct PhotoIntake {
-    /// The contents that have a vector, those that wait to be stored included.
-    private(set) var embedded: Set<ContentDigest>
     private(set) var departures = Departures()
     private(set) var readCount = 0
     private(set) var embeddedCount = 0
     /// Photos that cannot be read now but could before: they stay as they were.
     private(set) var keptFailures: [ReconcileReport.Failure] = []
 
+    /// Photos that cannot be used since this run, with why.
+    private(set) var failures: [ReconcileReport.Failure] = []
+
     private let rules: String
+    /// Whether a content has a vector in the catalogue.
+    private let isStored: (ContentDigest) -> Bool
+    /// Contents that got a vector in this run.
+    private var embedded: Set<ContentDigest> = []
     private var images: [ImageRecord] = []
     private var embeddings: [(digest: ContentDigest, embedding: Embedding)] = []
     private var refused: [ContentDigest: String] = [:]
@@ -21,9 +26,9 @@ struct PhotoIntake {
     /// How many vectors one transaction takes: what a power cut costs, against a wait for the disk each.
     private static let batch = 64
 
-    init(plan: ReconcilePlan, rules: String, embedded: Set<ContentDigest>) {
+    init(plan: ReconcilePlan, rules: String, isStored: @escaping (ContentDigest) -> Bool) {
         self.rules = rules
-        self.embedded = embedded
+        self.isStored = isStored
         images = plan.regrouped
         departures.removed = plan.removed.map(\.path)
         for (record, previous) in plan.obstructed { fail(record, previous: previous) }
@@ -48,7 +53,9 @@ struct PhotoIntake {
             fail(reading.record(stamp, reading.failure(reason, under: rules)), previous: reading.previous)
         case .unreadable(let reason):
             if reading.previous?.digest != nil {
-                keptFailures.append(ReconcileReport.Failure(path: reading.photo.path.text, reason: reason))
+                let failure = ReconcileReport.Failure(path: reading.photo.path.text, reason: reason)
+                keptFailures.append(failure)
+                failures.append(failure)
             } else {
                 fail(
                     reading.record(reading.photo.stamp, reading.failure(reason, under: nil)),
@@ -81,7 +88,7 @@ struct PhotoIntake {
     private mutating func settle(
         _ reading: ReconcilePlan.Reading, _ stamp: FileStamp, _ digest: ContentDigest
     ) -> Bool {
-        if embedded.contains(digest) {
+        if embedded.contains(digest) || isStored(digest) {
             images.append(reading.record(stamp, .ready(digest)))
             return true
         }
@@ -92,6 +99,9 @@ struct PhotoIntake {
 
     /// A photo that was ready departs together with the next ranking; another one is stored as it is.
     private mutating func fail(_ record: ImageRecord, previous: ImageRecord?) {
+        if record != previous, case .failed(let reason, _, _) = record.state {
+            failures.append(ReconcileReport.Failure(path: record.path.text, reason: reason))
+        }
         if previous?.digest != nil {
             departures.failed.append(record)
         } else if record != previous {

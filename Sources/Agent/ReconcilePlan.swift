@@ -86,6 +86,10 @@ package struct ReconcilePlan: Sendable {
             .map { ReconcileReport.Change(action: $0.action, path: $0.path.text) }
     }
 
+    mutating func removeReadings(where isUnwanted: (Reading) -> Bool) {
+        readings.removeAll(where: isUnwanted)
+    }
+
     package func count(_ reason: Reading.Reason) -> Int {
         readings.count { $0.reason == reason }
     }

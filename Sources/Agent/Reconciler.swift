@@ -8,25 +8,76 @@ import Publishing
 import Settings
 import Watching
 
-/// Makes the catalogue and the output folder agree with the image folder.
-package struct Reconciler {
-    package struct Options: Hashable, Sendable {
-        /// Plan and report, change nothing.
-        package var isDryRun = false
+/// Makes the catalogue and the output folder agree with the image folder, wholly or in places. For one thread.
+///
+/// A round is the one path that everything takes: scan, plan, apply (read, embed, store), rank, publish. What it
+/// needs stays open and in memory from one round to the next.
+package final class Reconciler {
+    /// Where a round looks.
+    package enum Scope: Hashable, Sendable {
+        case everything
+        /// Photos, or folders with all below them.
+        case places([ImagePath])
+    }
+
+    package struct Options: Sendable {
         /// Remove products however many vanish at once.
         package var allowsMassRemoval = false
+        /// Products that vanished in rounds not long ago: they count as vanishing with those of this round.
+        package var recentlyVanished = 0
+        /// Photos that may be in the making.
+        package var deferral = Deferral()
+        /// When it is true no further photo is begun. Called from several threads.
+        package var isOver: @Sendable () -> Bool = { false }
+        /// Whether a round that only stored photos may leave ranking and publishing to a later one.
+        package var mayPublishLater = false
 
-        package init(isDryRun: Bool = false, allowsMassRemoval: Bool = false) {
-            self.isDryRun = isDryRun
-            self.allowsMassRemoval = allowsMassRemoval
-        }
+        package init(allowsMassRemoval: Bool = false) { self.allowsMassRemoval = allowsMassRemoval }
+    }
+
+    /// What a round did and what it left.
+    package struct Round: Sendable {
+        package var report = ReconcileReport()
+        /// Photos that came, changed or went, and photos that failed, in the order of their paths.
+        package var changes: [ReconcileReport.Change] = []
+        package var failures: [ReconcileReport.Failure] = []
+        /// Photos that are to be looked at when they have been left alone for a while.
+        package var deferred: [ImagePath] = []
+        /// Photos that the time did not suffice for.
+        package var left: [ImagePath] = []
+        /// Whether all that was stored is ranked and published.
+        package var isPublished = false
+        /// How many products vanished.
+        package var vanished = 0
+        package var folderCount = 0
     }
 
     private let settings: Settings
     private let source: ModelSource
     private let reader: PhotoReader
     private let grouping: ProductGrouping
+    private let filter: PhotoFilter
+    private let network: ModelLoader
     private let progress: @Sendable (ReconcileProgress) -> Void
+
+    private var opened: Opened?
+    /// In step with the neighbour table of the catalogue; nil where that is not known.
+    private var table: NeighbourTable?
+
+    /// What is held from the first round to the last. Nobody else works on these folders meanwhile.
+    private final class Opened {
+        let lock: StateLock
+        let catalogue: Catalogue
+        let model: ModelNumber
+        var publisher: Publisher
+
+        init(lock: consuming StateLock, catalogue: Catalogue, model: ModelNumber, publisher: Publisher) {
+            self.lock = lock
+            self.catalogue = catalogue
+            self.model = model
+            self.publisher = publisher
+        }
+    }
 
     /// - Parameters:
     ///   - executable: the running program's path, beside which models are found.
@@ -37,78 +88,132 @@ package struct Reconciler {
     ) throws(AgentError) {
         self.settings = settings
         self.progress = progress
-        source = try inRooms { try ModelSource(settings: settings, executable: executable) }
+        let source = try inRooms { try ModelSource(settings: settings, executable: executable) }
+        self.source = source
+        network = ModelLoader(source, threads: settings.effectiveThreads)
         reader = PhotoReader(settings: settings, shape: source.manifest.shape)
         grouping = ProductGrouping(pattern: settings.productPattern)
+        filter = PhotoFilter(settings: settings)
     }
 
-    /// Runs once. Waits until everything is published.
-    package func run(_ options: Options = Options()) throws(AgentError) -> ReconcileReport {
+    // MARK: The ways to run
+
+    /// Compares the whole folder and waits until everything is published.
+    package func run(allowsMassRemoval: Bool = false) throws(AgentError) -> ReconcileReport {
+        try round(.everything, Options(allowsMassRemoval: allowsMassRemoval)).report
+    }
+
+    /// Plans, reports, and changes nothing.
+    package func dryRun() throws(AgentError) -> ReconcileReport {
+        try timed { round in
+            progress(.scanning)
+            let scan = try FolderScan(of: settings.imagesFolder, filter: filter)
+            let catalogue = try Catalogue.existing(stateFolder: settings.stateFolder)
+            let model = try catalogue?.existingNumber(of: source.record)
+            let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
+            let plan = ReconcilePlan(
+                scan: scan, images: try catalogue?.images() ?? [], embedded: embedded, rules: reader.rules,
+                grouping: grouping)
+
+            round.report = report(of: plan)
+            round.report.isDryRun = true
+            round.report.plan = plan.changes
+            round.report.products = try catalogue?.rankedProductCount() ?? 0
+            let remaining = Set(scan.photos.map { grouping.product(of: $0.path) })
+            let vanishing = try catalogue?.rankedProducts().count { !remaining.contains($0) } ?? 0
+            if isMassRemoval(vanishing, of: round.report.products) { round.report.heldBack = vanishing }
+            round.report.failed = try catalogue.map(failures) ?? []
+        }.report
+    }
+
+    /// Opens everything, and publishes what an earlier run left due. Loads the network.
+    package func start() throws(AgentError) {
+        try inRooms {
+            let opened = try open()
+            network.begin()
+            var report = ReconcileReport()
+            try publish(opened, everything: false, &report)
+            _ = try network.model()
+        }
+    }
+
+    /// One round.
+    package func round(_ scope: Scope, _ options: Options) throws(AgentError) -> Round {
+        try timed { round in try self.round(scope, options, &round) }
+    }
+
+    private func timed(_ body: (inout Round) throws -> Void) throws(AgentError) -> Round {
         let start = ContinuousClock.now
-        var report = try inRooms { options.isDryRun ? try dryRun() : try reconcile(options) }
-        let duration = ContinuousClock.now - start
-        report.seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
-        return report
+        return try inRooms {
+            var round = Round()
+            try body(&round)
+            round.report.seconds = (ContinuousClock.now - start).seconds
+            return round
+        }
     }
 
-    // MARK: The two ways to run
-
-    private func dryRun() throws -> ReconcileReport {
-        progress(.scanning)
-        let scan = try FolderScan(of: settings.imagesFolder, extensions: settings.imageExtensions)
-        let catalogue = try Catalogue.existing(stateFolder: settings.stateFolder)
-        let model = try catalogue?.existingNumber(of: source.record)
-        let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
-        let images = try catalogue?.images() ?? []
-        let plan = plan(scan, images: images, embedded: embedded)
-
-        var report = report(of: plan)
-        report.isDryRun = true
-        report.plan = plan.changes
-        report.products = try catalogue?.summary().products ?? 0
-        let remaining = Set(scan.photos.map { grouping.product(of: $0.path) })
-        let vanishing = try catalogue?.rankedProducts().count { !remaining.contains($0) } ?? 0
-        if isMassRemoval(vanishing, of: report.products) { report.heldBack = vanishing }
-        report.failed = try catalogue.map(failures) ?? []
-        return report
-    }
-
-    private func reconcile(_ options: Options) throws -> ReconcileReport {
-        let lock = try StateLock(stateFolder: settings.stateFolder)
-        defer { withExtendedLifetime(lock) {} }
+    private func round(_ scope: Scope, _ options: Options, _ round: inout Round) throws {
         progress(.scanning)
         // Before the catalogue or the output is touched: a folder that is not there changes nothing.
-        let scan = try FolderScan(of: settings.imagesFolder, extensions: settings.imageExtensions)
-        let catalogue = try Catalogue(stateFolder: settings.stateFolder)
-        let published = try catalogue.publishedProducts()
-        var publisher = try Publisher(
-            folder: settings.outputFolder, model: source.manifest.name, hasPublished: !published.isEmpty)
-        let model = try catalogue.number(of: source.record)
+        let scan =
+            switch scope {
+            case .everything: try FolderScan(of: settings.imagesFolder, filter: filter)
+            case .places(let places): try FolderScan(of: settings.imagesFolder, at: places, filter: filter)
+            }
+        round.folderCount = scan.folderCount
+        let opened = try open()
+        let images: [ImageRecord]
+        let embedded: Set<ContentDigest>
+        switch scope {
+        case .everything:
+            images = try opened.catalogue.images()
+            embedded = try opened.catalogue.embeddedContents(of: opened.model)
+        case .places(let places):
+            images = try opened.catalogue.images(atOrBelow: places)
+            embedded = try opened.catalogue.embeddedContents(
+                among: images.compactMap(\.digest), of: opened.model)
+        }
+        var plan = ReconcilePlan(
+            scan: scan, images: images, embedded: embedded, rules: reader.rules, grouping: grouping)
+        round.deferred = plan.deferReadings(options.deferral)
+        let departures = try apply(plan, opened, options, &round)
+        if scope == .everything { try adopt(opened, departures, options) }
 
-        let images = try catalogue.images()
-        let plan = plan(scan, images: images, embedded: try catalogue.embeddedContents(of: model))
-        var report = report(of: plan)
-        let departures = try apply(plan, catalogue: catalogue, model: model, report: &report)
-        try adopt(
-            publisher.indexedProducts, known: published, departures: departures, options: options,
-            catalogue: catalogue)
-        try rank(
-            departures, before: images, options: options, catalogue: catalogue, model: model, report: &report)
-        try publish(catalogue: catalogue, publisher: &publisher, report: &report)
-        report.failed.append(contentsOf: try failures(catalogue))
-        report.failed = Dictionary(report.failed.map { (FileName(text: $0.path), $0) }) { first, _ in first }
-            .values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
-        return report
+        let mayWait = options.mayPublishLater && departures.isEmpty && scope != .everything
+        guard !mayWait else { return }
+        try rank(departures, before: images, options, opened, &round)
+        try publish(opened, everything: scope == .everything, &round.report)
+        round.isPublished = true
+        if scope == .everything {
+            if round.report.heldBack == 0, round.left.isEmpty {
+                try opened.catalogue.purge(keeping: opened.model)
+            }
+            round.report.failed += try failures(opened.catalogue)
+        }
+        round.report.failed = Dictionary(
+            round.report.failed.map { (FileName(text: $0.path), $0) }, uniquingKeysWith: { first, _ in first }
+        ).values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    }
+
+    private func open() throws -> Opened {
+        if let opened { return opened }
+        let lock = try StateLock(stateFolder: settings.stateFolder)
+        let catalogue = try Catalogue(stateFolder: settings.stateFolder)
+        let publisher = try openPublisher(catalogue)
+        let new = Opened(
+            lock: lock, catalogue: catalogue, model: try catalogue.number(of: source.record),
+            publisher: publisher)
+        opened = new
+        return new
+    }
+
+    private func openPublisher(_ catalogue: Catalogue) throws -> Publisher {
+        try Publisher(
+            folder: settings.outputFolder, model: source.manifest.name,
+            published: try catalogue.publications().map { ($0.product, $0.digest) })
     }
 
     // MARK: Plan
-
-    private func plan(_ scan: FolderScan, images: [ImageRecord], embedded: Set<ContentDigest>)
-        -> ReconcilePlan
-    {
-        ReconcilePlan(
-            scan: scan, images: images, embedded: embedded, rules: reader.rules, grouping: grouping)
-    }
 
     private func report(of plan: ReconcilePlan) -> ReconcileReport {
         var report = ReconcileReport()
@@ -137,20 +242,27 @@ package struct Reconciler {
     ///
     /// - Returns: the photos that leave, which the ranking takes out.
     private func apply(
-        _ plan: ReconcilePlan, catalogue: Catalogue, model: ModelNumber, report: inout ReconcileReport
+        _ plan: ReconcilePlan, _ opened: Opened, _ options: Options, _ round: inout Round
     ) throws -> Departures {
-        var intake = PhotoIntake(
-            plan: plan, rules: reader.rules, embedded: try catalogue.embeddedContents(of: model))
+        let (catalogue, model) = (opened.catalogue, opened.model)
+        // A look-up that fails says no: the photo is embedded, and storing it meets the error.
+        let isEmbedded: @Sendable (ContentDigest) -> Bool = { digest in
+            ((try? catalogue.embeddedContents(among: [digest], of: model)) ?? []).contains(digest)
+        }
+        var intake = PhotoIntake(plan: plan, rules: reader.rules, isStored: isEmbedded)
         try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
 
         let total = plan.readings.count
+        var taken = 0
         if total > 0 {
             let pipeline = EmbeddingPipeline(
-                folder: settings.imagesFolder, reader: reader, source: source,
+                folder: settings.imagesFolder, reader: reader, model: network,
                 threads: settings.effectiveThreads)
             progress(.embedding(done: 0, of: total))
             var done = 0
-            try pipeline.run(plan.readings.map(\.photo.path), embedded: intake.embedded) { outcomes in
+            taken = try pipeline.run(
+                plan.readings.map(\.photo.path), isEmbedded: isEmbedded, isOver: options.isOver
+            ) { outcomes in
                 for (index, outcome) in outcomes { intake.take(outcome, of: plan.readings[index]) }
                 done += outcomes.count
                 if intake.isWorthStoring || done == total {
@@ -159,81 +271,134 @@ package struct Reconciler {
                 }
                 progress(.embedding(done: done, of: total))
             }
+            let embeddings = intake.takeEmbeddings()
+            try catalogue.store(images: intake.takeImages(), embeddings: embeddings, model: model)
             intake.settleDuplicates()
-            try catalogue.store(
-                images: intake.takeImages(), embeddings: intake.takeEmbeddings(), model: model)
+            try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
         }
-        report.read = intake.readCount
-        report.embedded = intake.embeddedCount
-        report.failed = intake.keptFailures
+        let left = plan.dropReadings(from: taken)
+        round.left = left.paths
+        round.report = report(of: left.plan)
+        round.changes = left.plan.changes
+        round.failures = intake.failures
+        round.report.read = intake.readCount
+        round.report.embedded = intake.embeddedCount
+        round.report.failed = intake.keptFailures
         return intake.departures
     }
 
     /// A catalogue made anew does not know what an earlier one published; the index on disk does. Takes these
     /// products on, unless so many of them have no photo that the folder is probably not there.
-    private func adopt(
-        _ indexed: [ProductID], known: [ProductID], departures: Departures, options: Options,
-        catalogue: Catalogue
-    ) throws {
-        let known = Set(known)
+    private func adopt(_ opened: Opened, _ departures: Departures, _ options: Options) throws {
+        let indexed = opened.publisher.takeIndexedProducts()
+        guard !indexed.isEmpty else { return }
+        let known = Set(try opened.catalogue.publications().map(\.product))
         let forgotten = indexed.filter { !known.contains($0) }
         guard !forgotten.isEmpty else { return }
         let departing = departures.paths
         let present = Set(
-            try catalogue.images().filter { $0.digest != nil && !departing.contains($0.path) }.map(\.product))
+            try opened.catalogue.images().filter { $0.digest != nil && !departing.contains($0.path) }
+                .map(\.product))
         let missing = forgotten.count { !present.contains($0) }
         guard options.allowsMassRemoval || !isMassRemoval(missing, of: forgotten.count) else {
+            self.opened = nil
             throw AgentError.outputOfOthers(
                 folder: settings.outputFolder, missing: missing, products: forgotten.count)
         }
-        try catalogue.adopt(forgotten)
+        try opened.catalogue.adopt(forgotten)
     }
 
     // MARK: Rank
 
-    /// Computes the neighbour table anew where photos, the model or the count have changed.
+    /// Brings the neighbour table up to date with what was stored and what departs.
     ///
-    /// - Parameter before: the photos as they were known before this run.
+    /// - Parameter before: the photos of the scope as they were known before this round.
     private func rank(
-        _ wanted: Departures, before: [ImageRecord], options: Options, catalogue: Catalogue,
-        model: ModelNumber,
-        report: inout ReconcileReport
+        _ wanted: Departures, before: [ImageRecord], _ options: Options, _ opened: Opened,
+        _ round: inout Round
     ) throws {
-        let ranked = try catalogue.rankedProducts()
+        let catalogue = opened.catalogue
         let state = try catalogue.rankingState()
         let count = settings.recommendationCount
-        let isBehind = state.isDue || state.model != model || state.count != count
-        report.products = ranked.count
+        let isOtherModel = state.model != opened.model
+        let isBehind = isOtherModel || state.count != count || !state.unranked.isEmpty
+        round.report.products = try catalogue.rankedProductCount()
         guard isBehind || !wanted.isEmpty else { return }
 
         var departures = wanted
-        var vectors = try catalogue.productVectors(of: model, without: departures.paths)
-        let remaining = Set(vectors.map(\.product))
-        let vanishing = try countNotMoved(
-            ranked.filter { !remaining.contains($0) }, ranked: ranked, before: before, departures: departures,
-            catalogue: catalogue)
-        if !options.allowsMassRemoval && isMassRemoval(vanishing, of: ranked.count) {
-            report.heldBack = vanishing
+        let departing = departures.paths
+        let leaving = before.filter { departing.contains($0.path) }.map(\.product)
+        let vanishing = try countVanishing(
+            Set(state.unranked + leaving), before: before, departing: departing, catalogue)
+        let (share, all) = (
+            vanishing + options.recentlyVanished, round.report.products + options.recentlyVanished
+        )
+        var affected = Set(state.unranked)
+        if !options.allowsMassRemoval && vanishing > 0 && isMassRemoval(share, of: all) {
+            round.report.heldBack = vanishing
             departures = Departures()
             guard isBehind else { return }
-            vectors = try catalogue.productVectors(of: model)
+        } else {
+            affected.formUnion(leaving)
+            round.vanished = vanishing
         }
         // After a change of model, a photo that cannot be read now has no vector that could be compared.
-        let unembedded = try catalogue.countUnembedded(of: model, without: departures.paths)
-        guard unembedded == 0 || options.allowsMassRemoval else {
-            throw AgentError.modelIncomplete(photos: unembedded)
+        if isOtherModel, !options.allowsMassRemoval {
+            let unembedded = try catalogue.countUnembedded(of: opened.model, without: departures.paths)
+            if unembedded > 0, !round.left.isEmpty || options.mayPublishLater { return }
+            guard unembedded == 0 else { throw AgentError.modelIncomplete(photos: unembedded) }
         }
+        try update(affected, departures, state, isOtherModel: isOtherModel, opened, &round.report)
+    }
 
-        let total = vectors.count
-        report.products = total
-        progress(.ranking(done: 0, of: total))
-        let index = NeighbourIndex(vectors, dimension: source.manifest.dimension)
-        vectors = []
-        let table = index.table(count: count, threads: settings.effectiveThreads) { [progress] done in
+    /// Computes new rows and makes the change in one transaction.
+    private func update(
+        _ affected: Set<ProductID>, _ departures: Departures, _ state: RankingState, isOtherModel: Bool,
+        _ opened: Opened, _ report: inout ReconcileReport
+    ) throws {
+        let catalogue = opened.catalogue
+        let count = settings.recommendationCount
+        let ranked = try catalogue.rankedProducts(among: affected)
+        let vectors: [(product: ProductID, embedding: Embedding)]
+        var gone: Set<ProductID>
+        if isOtherModel {
+            vectors = try catalogue.productVectors(of: opened.model, without: departures.paths)
+            gone = Set(try catalogue.rankedProducts())
+        } else {
+            vectors = try catalogue.vectors(
+                of: affected.sorted(), model: opened.model, without: departures.paths)
+            gone = Set(ranked)
+        }
+        for (product, _) in vectors { gone.remove(product) }
+
+        var table = self.table.take()
+        let isFresh = isOtherModel || table?.count != count
+        if isFresh || table == nil {
+            let rows = isOtherModel ? [:] : try catalogue.neighbourRows()
+            let known =
+                isOtherModel
+                ? []
+                : try catalogue.productVectors(of: opened.model).filter {
+                    rows[$0.product] != nil && !affected.contains($0.product)
+                }
+            table = NeighbourTable(known, rows: rows, dimension: source.manifest.dimension, count: count)
+        }
+        var changes: [(product: ProductID, embedding: Embedding?)] = vectors.map {
+            ($0.product, $0.embedding)
+        }
+        changes += gone.map { ($0, nil) }
+        progress(.ranking(done: 0, of: vectors.count))
+        let change = table!.update(changes, threads: settings.effectiveThreads) { [progress] done, total in
             progress(.ranking(done: done, of: total))
         }
+        report.products = table!.productCount
+        // Another count changes every row, also where its neighbours are as they were.
+        let rows = isFresh ? table!.rows : change.rows
+        let settled = isOtherModel ? Array(affected.union(vectors.map(\.product))) : Array(affected)
         try catalogue.rank(
-            zip(index.products, table).map { ($0, $1) }, count: count, model: model, departures: departures)
+            rows, removed: gone.sorted(), count: count, model: opened.model, settled: settled.sorted(),
+            departures: departures)
+        self.table = table
     }
 
     /// Whether so many vanishing products look like a folder that is not there rather than like a change.
@@ -241,20 +406,25 @@ package struct Reconciler {
         Double(vanishing) > settings.massRemovalLimit * Double(products)
     }
 
-    /// How many products are gone without one of their photos being there as a new product's: each photo of a new
-    /// product stands for one product that has gone, so that copies of one picture do not stand for many.
-    private func countNotMoved(
-        _ gone: [ProductID], ranked: [ProductID], before: [ImageRecord], departures: Departures,
-        catalogue: Catalogue
+    /// How many products lose their last photo without one of their photos being there as a new product's: each
+    /// photo of a new product stands for one product that has gone, so that copies of one picture do not stand
+    /// for many.
+    private func countVanishing(
+        _ affected: Set<ProductID>, before: [ImageRecord], departing: Set<ImagePath>, _ catalogue: Catalogue
     ) throws -> Int {
-        guard !gone.isEmpty else { return 0 }
-        let departing = departures.paths
-        let known = Set(ranked)
+        let ranked = Set(try catalogue.rankedProducts(among: affected))
+        var gone: [ProductID] = []
         var arrived: [ContentDigest: Int] = [:]
-        for image in try catalogue.images()
-        where !departing.contains(image.path) && !known.contains(image.product) {
-            if let digest = image.digest { arrived[digest, default: 0] += 1 }
+        for product in affected {
+            let digests = try catalogue.images(of: product).filter { !departing.contains($0.path) }
+                .compactMap(\.digest)
+            if ranked.contains(product) {
+                if digests.isEmpty { gone.append(product) }
+            } else {
+                for digest in digests { arrived[digest, default: 0] += 1 }
+            }
         }
+        guard !gone.isEmpty else { return 0 }
         let contents = Dictionary(grouping: before.filter { $0.digest != nil }, by: \.product)
         return gone.count { product in
             for digest in contents[product, default: []].compactMap(\.digest)
@@ -268,23 +438,48 @@ package struct Reconciler {
 
     // MARK: Publish
 
-    /// Brings every file to what the catalogue says. Files are compared with what is on disk, not with what was
-    /// written last time: whatever happened to the output folder, it is right afterwards.
-    private func publish(
-        catalogue: Catalogue, publisher: inout Publisher, report: inout ReconcileReport
-    ) throws {
-        let published = Set(try catalogue.publishedProducts())
-        let firstImages = try catalogue.firstImages()
-        var digests: [(product: ProductID, digest: ContentDigest)] = []
-        try catalogue.forEachRankedProduct { ranked in
-            let document = ProductDocument(ranked, firstImages: firstImages)
-            digests.append((ranked.product, try publisher.stage(document)))
-            if digests.count % 64 == 0 { progress(.publishing(done: digests.count, of: report.products)) }
+    /// Brings files to what the catalogue says: all of them, or those that are due. Files are compared with what
+    /// is on disk, not with what was written last time, so that after a comparison of all they are right whatever
+    /// happened to the output folder.
+    private func publish(_ opened: Opened, everything: Bool, _ report: inout ReconcileReport) throws {
+        let catalogue = opened.catalogue
+        var everything = everything
+        if !opened.publisher.isInPlace {
+            opened.publisher = try openPublisher(catalogue)
+            everything = true
         }
-        let gone = published.subtracting(digests.map(\.product)).sorted()
-        let outcome = try publisher.finish(removing: gone)
+        let publisher = opened.publisher
+        var digests: [(product: ProductID, digest: ContentDigest)] = []
+        var gone: [ProductID] = []
+        let total: Int
+        func stage(_ ranked: RankedProduct) throws {
+            digests.append((ranked.product, try publisher.stage(ProductDocument(ranked))))
+            if digests.count % 64 == 0 { progress(.publishing(done: digests.count, of: total)) }
+        }
+        if everything {
+            total = report.products
+            let published = Set(try catalogue.publications().map(\.product))
+            publisher.beginAnew()
+            try catalogue.forEachRankedProduct(stage)
+            gone = published.subtracting(digests.map(\.product)).sorted()
+        } else {
+            let due = try catalogue.dueProducts()
+            guard !due.isEmpty else { return }
+            total = due.count
+            try catalogue.forEach(of: due) { product, ranked in
+                if let ranked { try stage(ranked) } else { gone.append(product) }
+            }
+        }
+        for product in gone { publisher.remove(product) }
+        let outcome = try publisher.finish()
         try catalogue.notePublished(digests, removed: gone)
-        report.published = ReconcileReport.Published(
-            written: outcome.written, unchanged: outcome.unchanged, removed: outcome.removed)
+        report.published.written += outcome.written
+        report.published.unchanged += outcome.unchanged
+        report.published.removed += outcome.removed
     }
+}
+
+extension Duration {
+    /// As a number, for reports.
+    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

@@ -68,7 +68,9 @@ package struct SimilarSearch {
                 return answer(product.text, isProduct: true, try neighbours(of: product, count: count))
             }
             let embedding = try embedding(ofFile: name)
-            return answer(name, isProduct: false, try index().nearest(to: embedding, count: count))
+            let vectors = try catalogue.productVectors(of: model)
+            return answer(
+                name, isProduct: false, table(vectors).nearest(to: embedding, count: count))
         }
     }
 
@@ -88,12 +90,11 @@ package struct SimilarSearch {
         if count <= (try catalogue.rankingState().count) { return stored }
         let vectors = try catalogue.productVectors(of: model)
         guard let own = vectors.first(where: { $0.product == product }) else { return stored }
-        return NeighbourIndex(vectors, dimension: source.manifest.dimension)
-            .nearest(to: own.embedding, count: min(count, vectors.count) + 1).filter { $0.product != product }
+        return table(vectors).nearest(to: own.embedding, count: count) { $0 != product }
     }
 
-    private func index() throws -> NeighbourIndex {
-        NeighbourIndex(try catalogue.productVectors(of: model), dimension: source.manifest.dimension)
+    private func table(_ vectors: [(product: ProductID, embedding: Products.Embedding)]) -> NeighbourTable {
+        NeighbourTable(vectors, dimension: source.manifest.dimension, count: 1)
     }
 
     private func embedding(ofFile name: String) throws -> Products.Embedding {
@@ -104,7 +105,8 @@ package struct SimilarSearch {
         }
         let pipeline = EmbeddingPipeline(
             folder: url.deletingLastPathComponent().path,
-            reader: PhotoReader(settings: settings, shape: source.manifest.shape), source: source, threads: 1)
+            reader: PhotoReader(settings: settings, shape: source.manifest.shape),
+            model: ModelLoader(source, threads: 1), threads: 1)
         switch try pipeline.outcome(of: path) {
         case .embedded(_, _, let embedding): return embedding
         case .refused(_, _, let reason), .unreadable(let reason):

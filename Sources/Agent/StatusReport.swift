@@ -39,7 +39,10 @@ package struct StatusReport: Codable, Hashable, Sendable {
         imagesFolder = settings.imagesFolder
         outputFolder = settings.outputFolder
         stateFolder = settings.stateFolder
-        folders = (try? FolderScan(of: settings.imagesFolder, extensions: []))?.folderCount
+        folders =
+            (try? FolderScan(
+                of: settings.imagesFolder,
+                filter: PhotoFilter(extensions: [], excludes: settings.imageExcludes)))?.folderCount
         watchesAllowed = WatchBudget.allowed
         guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) })
         else {

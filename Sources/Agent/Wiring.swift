@@ -5,6 +5,7 @@ import Imaging
 import Products
 import Publishing
 import Settings
+import Watching
 
 // Where one room's words become another's.
 
@@ -34,14 +35,18 @@ extension PhotoReader {
     var rules: String { "\(Self.version)/\(limits.fileBytes)/\(limits.pixels)" }
 }
 
+extension PhotoFilter {
+    init(settings: Settings) {
+        self.init(extensions: settings.imageExtensions, excludes: settings.imageExcludes)
+    }
+}
+
 extension ProductDocument {
-    init(_ ranked: RankedProduct, firstImages: [ProductID: ImagePath]) {
+    init(_ ranked: RankedProduct) {
         self.init(
             product: ranked.product, images: ranked.images,
-            recommendations: ranked.neighbours.compactMap { neighbour in
-                firstImages[neighbour.product].map {
-                    Recommendation(product: neighbour.product, image: $0, score: neighbour.score)
-                }
+            recommendations: ranked.similar.map {
+                Recommendation(product: $0.neighbour.product, image: $0.image, score: $0.neighbour.score)
             })
     }
 }

@@ -34,7 +34,7 @@ extension Catalogue {
                 failed: try count("SELECT count(*) FROM image WHERE state = 'failed'"),
                 embeddings: try count("SELECT count(*) FROM embedding"),
                 due: try count("SELECT count(*) FROM publication WHERE is_due = 1"),
-                isRankingDue: try count("SELECT is_due FROM ranking") == 1)
+                isRankingDue: try count("SELECT EXISTS (SELECT 1 FROM unranked)") == 1)
         }
     }
 }

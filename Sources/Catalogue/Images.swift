@@ -56,6 +56,39 @@ extension Catalogue {
         }
     }
 
+    /// The photos at some paths, and below those that are folders. Each once, in no order.
+    package func images(atOrBelow paths: [ImagePath]) throws(CatalogueError) -> [ImageRecord] {
+        try read { database in
+            var images: [ImagePath: ImageRecord] = [:]
+            for path in paths {
+                // "0" is the character after "/".
+                let rows = try Row.fetchCursor(
+                    database.cachedStatement(
+                        sql: "SELECT * FROM image WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0')"),
+                    arguments: [path.text])
+                while let row = try rows.next() {
+                    let image = try ImageRecord(row: row)
+                    images[image.path] = image
+                }
+            }
+            return Array(images.values)
+        }
+    }
+
+    /// Of some contents, those that have a vector of this model.
+    package func embeddedContents(among digests: [ContentDigest], of model: ModelNumber)
+        throws(CatalogueError) -> Set<ContentDigest>
+    {
+        try read { database in
+            let statement = try database.cachedStatement(
+                sql: "SELECT 1 FROM embedding WHERE model = ? AND digest = ?")
+            return try Set(
+                digests.filter {
+                    try Int.fetchOne(statement, arguments: [model.id, Data($0.bytes)]) != nil
+                })
+        }
+    }
+
     /// The photos that failed, in the order of their paths.
     package func failedImages() throws(CatalogueError) -> [ImageRecord] {
         try read { database in
@@ -99,8 +132,8 @@ extension Catalogue {
         }
     }
 
-    /// Stores photos and new vectors, and notes that the neighbour table is behind. A photo that was ready and
-    /// has failed is not stored here: it departs (`rank`).
+    /// Stores photos and new vectors, and notes which products the neighbour table is behind with. A photo that
+    /// was ready and has failed is not stored here: it departs (`rank`).
     package func store(
         images: [ImageRecord], embeddings: [(digest: ContentDigest, embedding: Embedding)], model: ModelNumber
     ) throws(CatalogueError) {
@@ -110,9 +143,17 @@ extension Catalogue {
                     sql: "INSERT OR IGNORE INTO embedding (model, digest, vector) VALUES (?, ?, ?)",
                     arguments: [model.id, Data(digest.bytes), Data(embedding.littleEndianBytes)])
             }
-            for image in images { try image.save(database) }
-            if images.contains(where: { $0.digest != nil }) {
-                try database.run(sql: "UPDATE ranking SET is_due = 1")
+            for image in images {
+                // Under another grouping the product that it was of changes too.
+                try database.run(
+                    sql:
+                        "INSERT OR IGNORE INTO unranked SELECT product FROM image WHERE path = ? AND state = 'ready'",
+                    arguments: [image.path.text])
+                try image.save(database)
+                if image.digest != nil {
+                    try database.run(
+                        sql: "INSERT OR IGNORE INTO unranked VALUES (?)", arguments: [image.product.text])
+                }
             }
         }
     }

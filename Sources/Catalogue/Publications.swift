@@ -4,20 +4,33 @@ import Products
 
 /// A product as its readers see it.
 package struct RankedProduct: Hashable, Sendable {
+    package struct Similar: Hashable, Sendable {
+        package let neighbour: Neighbour
+        /// The neighbour's first photo: what stands for it.
+        package let image: ImagePath
+    }
+
     package let product: ProductID
     /// Its photos, in the order of their paths.
     package let images: [ImagePath]
     /// The most similar first.
-    package let neighbours: [Neighbour]
+    package let similar: [Similar]
+}
+
+/// A product's file as it is on disk.
+package struct Publication: Hashable, Sendable {
+    package let product: ProductID
+    /// Of the file's bytes; nil where they are not known.
+    package let digest: ContentDigest?
 }
 
 extension Catalogue {
-    /// Every product that has neighbours computed, in the order of the ids, one at a time.
+    /// Every product of the neighbour table, in the order of the ids, one at a time.
     ///
     /// - Parameter body: called for each product; what it throws ends the walk and is thrown on.
     package func forEachRankedProduct(_ body: (RankedProduct) throws -> Void) throws {
-        var thrown: (any Error)?
-        try read { database in
+        let first = try firstImages()
+        try walk { database in
             let images = try Row.fetchCursor(
                 database,
                 sql: """
@@ -29,32 +42,73 @@ extension Catalogue {
             var image = try images.next()?.copy()
             var neighbour = try neighbours.next()?.copy()
             // Both are in the order of the products: one merge, nothing held but the current product.
-            while let first = image {
-                let product = ProductID(first["product"] as String)
+            while let row = image {
+                let product = ProductID(row["product"] as String)
                 var paths: [ImagePath] = []
                 while let row = image, ProductID(row["product"] as String) == product {
                     if let path = ImagePath(row["path"] as String) { paths.append(path) }
                     image = try images.next()?.copy()
                 }
-                var nearest: [Neighbour] = []
+                var similar: [RankedProduct.Similar] = []
                 while let row = neighbour, ProductID(row["product"] as String) <= product {
                     if ProductID(row["product"] as String) == product {
-                        nearest.append(
-                            Neighbour(
-                                product: ProductID(row["neighbour"] as String),
-                                score: Float(row["score"] as Double)))
+                        let neighbour = Neighbour(row: row)
+                        if let image = first[neighbour.product] {
+                            similar.append(.init(neighbour: neighbour, image: image))
+                        }
                     }
                     neighbour = try neighbours.next()?.copy()
                 }
-                do {
-                    try body(RankedProduct(product: product, images: paths, neighbours: nearest))
-                } catch {
-                    thrown = error
-                    return
-                }
+                let ranked = RankedProduct(product: product, images: paths, similar: similar)
+                try Self.passOn { try body(ranked) }
             }
         }
-        if let thrown { throw thrown }
+    }
+
+    /// Some products, in their order, one at a time; those that are not in the neighbour table as nil.
+    package func forEach(of products: [ProductID], _ body: (ProductID, RankedProduct?) throws -> Void) throws
+    {
+        try walk { database in
+            let images = try database.cachedStatement(
+                sql: "SELECT path FROM image WHERE product = ? AND state = 'ready' ORDER BY path")
+            let first = try database.cachedStatement(
+                sql: "SELECT min(path) FROM image WHERE product = ? AND state = 'ready'")
+            let isRanked = try database.cachedStatement(sql: "SELECT 1 FROM product WHERE id = ?")
+            for product in products {
+                var ranked: RankedProduct?
+                let paths = try String.fetchAll(images, arguments: [product.text]).compactMap {
+                    ImagePath($0)
+                }
+                if !paths.isEmpty, try Int.fetchOne(isRanked, arguments: [product.text]) != nil {
+                    let neighbours = try Self.neighbours(of: product, database)
+                    ranked = RankedProduct(
+                        product: product, images: paths,
+                        similar: try neighbours.compactMap { neighbour in
+                            try String.fetchOne(first, arguments: [neighbour.product.text])
+                                .flatMap { ImagePath($0) }.map { .init(neighbour: neighbour, image: $0) }
+                        })
+                }
+                let found = ranked
+                try Self.passOn { try body(product, found) }
+            }
+        }
+    }
+
+    /// Reads with a body whose own errors are passed through as they are.
+    private func walk(_ body: (Database) throws -> Void) throws {
+        do {
+            try database.read(body)
+        } catch let passed as Passed {
+            throw passed.error
+        } catch let error as DatabaseError {
+            throw CatalogueError(file: file, error)
+        }
+    }
+
+    private struct Passed: Error { let error: any Error }
+
+    private static func passOn(_ body: () throws -> Void) throws {
+        do { try body() } catch { throw Passed(error: error) }
     }
 
     /// The first photo of each product: what stands for it.
@@ -71,12 +125,23 @@ extension Catalogue {
         }
     }
 
-    /// Every product that has, or had and still may have, a file.
-    package func publishedProducts() throws(CatalogueError) -> [ProductID] {
+    /// Every product that has, or had and still may have, a file, in the order of their ids.
+    package func publications() throws(CatalogueError) -> [Publication] {
         try read { database in
-            try String.fetchAll(database, sql: "SELECT product FROM publication ORDER BY product").map {
-                ProductID($0)
+            try Row.fetchAll(database, sql: "SELECT product, digest FROM publication ORDER BY product").map {
+                Publication(
+                    product: ProductID($0["product"] as String),
+                    digest: ($0["digest"] as Data?).flatMap { ContentDigest(bytes: $0) })
             }
+        }
+    }
+
+    /// The products whose file is not known to be up to date, in the order of their ids.
+    package func dueProducts() throws(CatalogueError) -> [ProductID] {
+        try read { database in
+            try String.fetchAll(
+                database, sql: "SELECT product FROM publication WHERE is_due = 1 ORDER BY product"
+            ).map { ProductID($0) }
         }
     }
 

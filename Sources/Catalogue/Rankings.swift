@@ -23,16 +23,18 @@ package struct RankingState: Hashable, Sendable {
     package let model: ModelNumber?
     /// How many neighbours each product has.
     package let count: Int
-    package let isDue: Bool
+    /// Products whose photos have changed since, in the order of their ids.
+    package let unranked: [ProductID]
 }
 
 extension Catalogue {
     package func rankingState() throws(CatalogueError) -> RankingState {
         try read { database in
-            let row = try Row.fetchOne(database, sql: "SELECT model, count, is_due FROM ranking")!
+            let row = try Row.fetchOne(database, sql: "SELECT model, count FROM ranking")!
             return RankingState(
                 model: (row["model"] as Int64?).map(ModelNumber.init), count: row["count"],
-                isDue: row["is_due"])
+                unranked: try String.fetchAll(database, sql: "SELECT product FROM unranked ORDER BY product")
+                    .map { ProductID($0) })
         }
     }
 
@@ -43,6 +45,30 @@ extension Catalogue {
         }
     }
 
+    package func rankedProductCount() throws(CatalogueError) -> Int {
+        try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM product") ?? 0 }
+    }
+
+    /// Of some products, those that have a row in the neighbour table.
+    package func rankedProducts(among products: some Sequence<ProductID>) throws(CatalogueError)
+        -> [ProductID]
+    {
+        try read { database in
+            let statement = try database.cachedStatement(sql: "SELECT 1 FROM product WHERE id = ?")
+            return try products.filter { try Int.fetchOne(statement, arguments: [$0.text]) != nil }
+        }
+    }
+
+    /// The photos of one product, in the order of their paths.
+    package func images(of product: ProductID) throws(CatalogueError) -> [ImageRecord] {
+        try read { database in
+            try Row.fetchAll(
+                database.cachedStatement(sql: "SELECT * FROM image WHERE product = ? ORDER BY path"),
+                arguments: [product.text]
+            ).map(ImageRecord.init(row:))
+        }
+    }
+
     /// Each product's vector: the normalised mean of those of its photos, without the photos that depart.
     ///
     /// - Returns: in the order of the ids.
@@ -50,39 +76,64 @@ extension Catalogue {
         of model: ModelNumber, without departing: Set<ImagePath> = []
     ) throws(CatalogueError) -> [(product: ProductID, embedding: Embedding)] {
         try read { database in
-            var vectors: [(ProductID, Embedding)] = []
-            var current: (product: ProductID, embeddings: [Embedding])?
-            let rows = try Row.fetchCursor(
-                database,
+            try self.vectors(
+                Row.fetchCursor(
+                    database,
+                    sql: """
+                        SELECT image.product, image.path, embedding.vector FROM image
+                        JOIN embedding ON embedding.digest = image.digest AND embedding.model = ?
+                        ORDER BY image.product, image.path
+                        """,
+                    arguments: [model.id]), without: departing)
+        }
+    }
+
+    /// The vectors of some products, as `productVectors(of:without:)` gives them.
+    package func vectors(
+        of products: some Sequence<ProductID>, model: ModelNumber, without departing: Set<ImagePath> = []
+    ) throws(CatalogueError) -> [(product: ProductID, embedding: Embedding)] {
+        try read { database in
+            let statement = try database.cachedStatement(
                 sql: """
                     SELECT image.product, image.path, embedding.vector FROM image
-                    JOIN embedding ON embedding.digest = image.digest AND embedding.model = ?
-                    ORDER BY image.product, image.path
-                    """,
-                arguments: [model.id])
-            while let row = try rows.next() {
-                if !departing.isEmpty, let path = ImagePath(row["path"] as String), departing.contains(path) {
-                    continue
-                }
-                let product = ProductID(row["product"] as String)
-                guard let embedding = Embedding(littleEndianBytes: row["vector"] as Data) else {
-                    throw CatalogueError.damaged(
-                        file: file, message: "a vector of \(product) is not of unit length")
-                }
-                if current?.product == product {
-                    current?.embeddings.append(embedding)
-                } else {
-                    if let (product, embeddings) = current {
-                        vectors.append((product, Embedding(meanOf: embeddings)))
-                    }
-                    current = (product, [embedding])
-                }
-            }
-            if let (product, embeddings) = current {
-                vectors.append((product, Embedding(meanOf: embeddings)))
+                    JOIN embedding ON embedding.digest = image.digest AND embedding.model = ?1
+                    WHERE image.product = ?2 ORDER BY image.path
+                    """)
+            var vectors: [(product: ProductID, embedding: Embedding)] = []
+            for product in products {
+                let rows = try Row.fetchCursor(statement, arguments: [model.id, product.text])
+                vectors += try self.vectors(rows, without: departing)
             }
             return vectors
         }
+    }
+
+    /// - Parameter rows: a vector of a photo each, photos of one product after one another.
+    private func vectors(_ rows: RowCursor, without departing: Set<ImagePath>) throws -> [(
+        product: ProductID, embedding: Embedding
+    )] {
+        var vectors: [(ProductID, Embedding)] = []
+        var current: (product: ProductID, embeddings: [Embedding])?
+        while let row = try rows.next() {
+            if !departing.isEmpty, let path = ImagePath(row["path"] as String), departing.contains(path) {
+                continue
+            }
+            let product = ProductID(row["product"] as String)
+            guard let embedding = Embedding(littleEndianBytes: row["vector"] as Data) else {
+                throw CatalogueError.damaged(
+                    file: file, message: "a vector of \(product) is not of unit length")
+            }
+            if current?.product == product {
+                current?.embeddings.append(embedding)
+            } else {
+                if let (product, embeddings) = current {
+                    vectors.append((product, Embedding(meanOf: embeddings)))
+                }
+                current = (product, [embedding])
+            }
+        }
+        if let (product, embeddings) = current { vectors.append((product, Embedding(meanOf: embeddings))) }
+        return vectors
     }
 
     /// How many ready photos have no vector of a model, those that depart left out.
@@ -101,32 +152,39 @@ extension Catalogue {
         }
     }
 
-    /// One transaction from "seen" to "ranked and due for publishing": photos depart, the neighbour table
-    /// becomes this one, products whose file may change are marked due, and vectors that no photo needs go.
+    /// One transaction from "seen" to "ranked and due for publishing": photos depart, rows of the neighbour table
+    /// change, and products whose file may change are marked due.
     ///
     /// - Parameters:
-    ///   - table: every product with its neighbours, the most similar first.
+    ///   - rows: products that are new or have other neighbours, with these, the most similar first.
+    ///   - removed: products that have no row any more.
     ///   - count: how many neighbours were asked for.
+    ///   - settled: products that the table is no longer behind with.
     package func rank(
-        _ table: [(product: ProductID, neighbours: [Neighbour])], count: Int, model: ModelNumber,
-        departures: Departures
+        _ rows: [(product: ProductID, neighbours: [Neighbour])], removed: [ProductID], count: Int,
+        model: ModelNumber, settled: [ProductID], departures: Departures
     ) throws(CatalogueError) {
         try write { database in
+            var looked = Set(settled)
+            for path in departures.paths {
+                let product = try String.fetchOne(
+                    database, sql: "SELECT product FROM image WHERE path = ?", arguments: [path.text])
+                if let product { looked.insert(ProductID(product)) }
+            }
             for path in departures.removed {
                 try database.run(sql: "DELETE FROM image WHERE path = ?", arguments: [path.text])
             }
             for image in departures.failed { try image.save(database) }
 
-            let present = Set(table.map(\.product))
-            for id in try String.fetchAll(database, sql: "SELECT id FROM product")
-            where !present.contains(ProductID(id)) {
-                try database.run(sql: "DELETE FROM product WHERE id = ?", arguments: [id])
+            for product in removed {
+                try database.run(sql: "DELETE FROM product WHERE id = ?", arguments: [product.text])
+                looked.insert(product)
             }
-            let stored = try Self.storedNeighbours(database)
-            for (product, neighbours) in table {
+            for (product, neighbours) in rows {
                 try database.run(
                     sql: "INSERT OR IGNORE INTO product (id) VALUES (?)", arguments: [product.text])
-                guard stored[product] != neighbours else { continue }
+                guard try Self.neighbours(of: product, database) != neighbours else { continue }
+                looked.insert(product)
                 try database.run(
                     sql: "DELETE FROM neighbour WHERE product = ?", arguments: [product.text])
                 for (index, neighbour) in neighbours.enumerated() {
@@ -135,36 +193,59 @@ extension Catalogue {
                         arguments: [product.text, index + 1, neighbour.product.text, Double(neighbour.score)])
                 }
             }
-            // A file also names photos, its own and its neighbours', so every product is looked at again; a
-            // file whose bytes would not change is not touched.
+            for product in looked {
+                try database.run(
+                    sql: """
+                        INSERT INTO publication (product, digest, is_due) VALUES (?, NULL, 1)
+                        ON CONFLICT (product) DO UPDATE SET is_due = 1
+                        """,
+                    arguments: [product.text])
+            }
+            // A file also names its neighbours' first photos.
+            for product in settled + removed {
+                try database.run(
+                    sql: """
+                        UPDATE publication SET is_due = 1
+                            WHERE product IN (SELECT product FROM neighbour WHERE neighbour = ?)
+                        """,
+                    arguments: [product.text])
+            }
+            for product in settled {
+                try database.run(sql: "DELETE FROM unranked WHERE product = ?", arguments: [product.text])
+            }
             try database.run(
-                sql:
-                    "INSERT OR IGNORE INTO publication (product, digest, is_due) SELECT id, NULL, 1 FROM product"
-            )
-            try database.run(sql: "UPDATE publication SET is_due = 1")
-            try database.run(
-                sql: """
-                    DELETE FROM embedding WHERE model = ?
-                        AND digest NOT IN (SELECT digest FROM image WHERE digest IS NOT NULL)
-                    """,
-                arguments: [model.id])
-            try database.run(sql: "DELETE FROM embedding WHERE model <> ?", arguments: [model.id])
-            try database.run(sql: "DELETE FROM model WHERE id <> ?", arguments: [model.id])
-            try database.run(
-                sql: "UPDATE ranking SET model = ?, count = ?, is_due = 0", arguments: [model.id, count])
+                sql: "UPDATE ranking SET model = ?, count = ? WHERE model IS NOT ?1 OR count <> ?2",
+                arguments: [model.id, count])
         }
     }
 
-    private static func storedNeighbours(_ database: Database) throws -> [ProductID: [Neighbour]] {
-        var stored: [ProductID: [Neighbour]] = [:]
-        let rows = try Row.fetchCursor(
-            database, sql: "SELECT product, neighbour, score FROM neighbour ORDER BY product, rank")
-        while let row = try rows.next() {
-            stored[ProductID(row["product"] as String), default: []].append(
-                Neighbour(
-                    product: ProductID(row["neighbour"] as String), score: Float(row["score"] as Double)))
+    /// Removes vectors that no photo needs, and those of other models.
+    package func purge(keeping model: ModelNumber) throws(CatalogueError) {
+        try write { database in
+            try database.run(
+                sql: """
+                    DELETE FROM embedding WHERE model <> ?
+                        OR digest NOT IN (SELECT digest FROM image WHERE digest IS NOT NULL)
+                    """,
+                arguments: [model.id])
+            try database.run(sql: "DELETE FROM model WHERE id <> ?", arguments: [model.id])
         }
-        return stored
+    }
+
+    /// The whole neighbour table.
+    package func neighbourRows() throws(CatalogueError) -> [ProductID: [Neighbour]] {
+        try read { database in
+            var stored: [ProductID: [Neighbour]] = [:]
+            for id in try String.fetchAll(database, sql: "SELECT id FROM product") {
+                stored[ProductID(id)] = []
+            }
+            let rows = try Row.fetchCursor(
+                database, sql: "SELECT product, neighbour, score FROM neighbour ORDER BY product, rank")
+            while let row = try rows.next() {
+                stored[ProductID(row["product"] as String), default: []].append(Neighbour(row: row))
+            }
+            return stored
+        }
     }
 
     /// A product's row of the neighbour table, the most similar first; nil where there is no such product.
@@ -174,12 +255,19 @@ extension Catalogue {
                 try Bool.fetchOne(
                     database, sql: "SELECT 1 FROM product WHERE id = ?", arguments: [product.text]) != nil
             else { return nil }
-            return try Row.fetchAll(
-                database, sql: "SELECT neighbour, score FROM neighbour WHERE product = ? ORDER BY rank",
-                arguments: [product.text]
-            ).map {
-                Neighbour(product: ProductID($0["neighbour"] as String), score: Float($0["score"] as Double))
-            }
+            return try Self.neighbours(of: product, database)
         }
+    }
+
+    static func neighbours(of product: ProductID, _ database: Database) throws -> [Neighbour] {
+        let statement = try database.cachedStatement(
+            sql: "SELECT neighbour, score FROM neighbour WHERE product = ? ORDER BY rank")
+        return try Row.fetchAll(statement, arguments: [product.text]).map(Neighbour.init(row:))
+    }
+}
+
+extension Neighbour {
+    init(row: Row) {
+        self.init(product: ProductID(row["neighbour"] as String), score: Float(row["score"] as Double))
     }
 }

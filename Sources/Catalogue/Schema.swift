@@ -7,6 +7,9 @@ enum Schema {
         migrator.registerMigration("1") { database in
             try database.execute(sql: version1)
         }
+        migrator.registerMigration("2") { database in
+            try database.execute(sql: version2)
+        }
         return migrator
     }
 
@@ -74,5 +77,19 @@ enum Schema {
             is_due INTEGER NOT NULL CHECK (is_due IN (0, 1))
         ) STRICT;
         INSERT INTO ranking VALUES (1, NULL, 0, 1);
+        """
+
+    private static let version2 = """
+        -- Products whose photos have changed since the neighbour table was computed.
+        CREATE TABLE unranked (
+            product TEXT PRIMARY KEY
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO unranked SELECT DISTINCT product FROM image
+            WHERE state = 'ready' AND (SELECT is_due FROM ranking);
+        ALTER TABLE ranking DROP COLUMN is_due;
+
+        -- Which documents name a product.
+        CREATE INDEX neighbour_neighbour ON neighbour (neighbour);
+        CREATE INDEX publication_due ON publication (is_due) WHERE is_due = 1;
         """
 }

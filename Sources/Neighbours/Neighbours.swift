@@ -1,142 +1,265 @@
-// Neighbours: vectors and ids in, the exact top-k by cosine similarity out. It knows nothing of files, SQL
-// or JSON.
+// Neighbours: vectors and ids in, the exact top-k by cosine similarity out, and kept exact while vectors come,
+// change and go. It knows nothing of files, SQL or JSON.
 //
-// Among equal scores the smaller product id comes first. Scores have the same bits however they are
-// computed (neighbour_kernels.h), so any two ways to the same table give equal tables.
+// Among equal scores the smaller product id comes first. Scores have the same bits however they are computed
+// (neighbour_kernels.h), so a table that was updated and one that was made anew are equal, ids and bits alike.
 
-import CNeighbourKernels
-import Foundation
 import Products
-import Synchronization
 
-/// Vectors to search among.
+/// What an update did to the table.
+package struct TableChange: Sendable {
+    /// Products that are new or whose nearest neighbours are others now, in the order of their ids.
+    package var rows: [(product: ProductID, neighbours: [Neighbour])] = []
+    /// Products that left, in the order of their ids.
+    package var removed: [ProductID] = []
+    /// How many rows had to be searched again because too many of their neighbours left.
+    package var searchedAgain = 0
+}
+
+/// The nearest neighbours of every product.
 ///
-/// Memory: 4 bytes a dimension and product. A search takes products x dimension multiplications; a table
-/// takes as many for each product.
-package struct NeighbourIndex: Sendable {
-    package let products: [ProductID]
+/// Each product has a pool: its nearest neighbours, sorted, deeper than what is asked for. A pool is always the
+/// exact beginning of the sorted list of all others. So a product that comes is either inserted in a pool or
+/// ranks behind all of it; one that leaves shortens the pools that hold it; and only a pool that has become
+/// shorter than what is asked for is searched again.
+///
+/// Memory: 4 bytes a dimension and product, and 8 bytes for each of `depth` pool entries. An update of b products
+/// takes b x products x dimension multiplications.
+package struct NeighbourTable: Sendable {
+    /// How many neighbours are asked for.
+    package let count: Int
     private let dimension: Int
-    /// Row by row in the order of `products`, each padded with zeros to `stride`.
-    private let matrix: [Float]
     private let stride: Int
+    /// How many entries a pool has room for.
+    private let depth: Int
+
+    private var slots: [ProductID: Int] = [:]
+    /// The product in each slot; nil where a slot is free.
+    private var products: [ProductID?] = []
+    private var freeSlots: [Int] = []
+    /// Slot by slot, each vector padded with zeros to `stride`.
+    private var matrix: [Float] = []
+    /// Slot by slot, room for `depth` entries each.
+    private var pools: [PoolEntry] = []
+    private var poolCounts: [Int32] = []
 
     /// - Parameters:
     ///   - vectors: each product once, in any order.
+    ///   - rows: nearest neighbours that are known, exact as far as they go; those of products without a vector
+    ///     here are passed over. Products without a row get theirs at the next update.
     ///   - dimension: how many values each vector has.
-    package init(_ vectors: [(product: ProductID, embedding: Embedding)], dimension: Int) {
-        let lanes = Int(IMGREC_DOT_LANES)
-        let stride = (dimension + lanes - 1) / lanes * lanes
-        let sorted = vectors.sorted { $0.product < $1.product }
-        products = sorted.map(\.product)
+    ///   - count: how many neighbours are asked for.
+    package init(
+        _ vectors: [(product: ProductID, embedding: Embedding)] = [], rows: [ProductID: [Neighbour]] = [:],
+        dimension: Int, count: Int
+    ) {
+        self.count = count
         self.dimension = dimension
-        self.stride = stride
-        matrix = [Float](unsafeUninitializedCapacity: sorted.count * stride) { buffer, count in
-            buffer.initialize(repeating: 0)
-            for (row, vector) in sorted.enumerated() {
-                precondition(vector.embedding.values.count == dimension)
-                _ = buffer[(row * stride)..<(row * stride + dimension)].update(from: vector.embedding.values)
+        stride = Scores.stride(ofDimension: dimension)
+        // Room for some to leave before a row has to be searched again.
+        depth = 2 * count + 8
+        for (product, embedding) in vectors { place(embedding, of: product) }
+        for (product, neighbours) in rows {
+            guard let slot = slots[product] else { continue }
+            let known = neighbours.prefix(depth).compactMap { neighbour in
+                slots[neighbour.product].map { PoolEntry(score: neighbour.score, slot: Int32($0)) }
             }
-            count = sorted.count * stride
+            for (index, entry) in known.enumerated() { pools[slot * depth + index] = entry }
+            poolCounts[slot] = Int32(known.count)
         }
+    }
+
+    /// How many products there are.
+    package var productCount: Int { slots.count }
+
+    package func contains(_ product: ProductID) -> Bool { slots[product] != nil }
+
+    /// The nearest neighbours of a product, the most similar first; nil where there is no such product.
+    package func neighbours(of product: ProductID) -> [Neighbour]? {
+        slots[product].map { neighbours(ofSlot: $0) }
+    }
+
+    /// Every product with its nearest neighbours, in the order of their ids.
+    package var rows: [(product: ProductID, neighbours: [Neighbour])] {
+        slots.keys.sorted().map { ($0, neighbours(ofSlot: slots[$0]!)) }
     }
 
     /// The `count` products most similar to a vector, the most similar first.
-    package func nearest(to embedding: Embedding, count: Int) -> [Neighbour] {
+    ///
+    /// - Parameter isWanted: products that it is false for are passed over.
+    package func nearest(
+        to embedding: Embedding, count: Int, where isWanted: (ProductID) -> Bool = { _ in true }
+    ) -> [Neighbour] {
         precondition(embedding.values.count == dimension)
         let query = embedding.values + [Float](repeating: 0, count: stride - dimension)
-        var scores = [Float](repeating: 0, count: products.count)
-        query.withUnsafeBufferPointer { query in
-            matrix.withUnsafeBufferPointer { matrix in
-                guard let rows = matrix.baseAddress else { return }
-                imgrec_dot_rows(query.baseAddress!, rows, products.count, stride, &scores)
+        var best = TopK(min(count, slots.count))
+        Scores.forEachTile(of: query, matrix: matrix, stride: stride, rows: products.count) { first, scores in
+            for (index, score) in scores.enumerated() where score >= best.worst {
+                if let product = products[first + index], isWanted(product) {
+                    best.offer(score, Int32(first + index), products)
+                }
             }
         }
-        var best = TopK(min(count, products.count))
-        scores.withUnsafeBufferPointer { best.offer($0, firstRow: 0, except: nil) }
-        return neighbours(best)
+        return best.entries.map { Neighbour(product: products[Int($0.slot)]!, score: $0.score) }
     }
 
-    /// The `count` nearest of every product, itself excepted, in the order of `products`.
+    // MARK: Updating
+
+    /// Takes products in, changes their vectors, and takes products out.
     ///
     /// - Parameters:
+    ///   - changes: each product at most once; nil takes it out.
     ///   - threads: how many cores to use. The result does not depend on it.
-    ///   - progress: called now and then, from any thread, with the number of finished products.
-    package func table(count: Int, threads: Int, progress: @Sendable (Int) -> Void = { _ in })
-        -> [[Neighbour]]
-    {
-        let blocks = (products.count + Self.rowsPerBlock - 1) / Self.rowsPerBlock
-        let table = Mutex([[Neighbour]](repeating: [], count: products.count))
-        let next = Atomic(0)
-        let finished = Atomic(0)
-        DispatchQueue.concurrentPerform(iterations: max(1, min(threads, blocks))) { _ in
-            while true {
-                let block = next.add(1, ordering: .relaxed).oldValue
-                guard block < blocks else { return }
-                let rows = (block * Self.rowsPerBlock)..<min((block + 1) * Self.rowsPerBlock, products.count)
-                let nearest = nearest(ofRows: rows, count: count)
-                table.withLock { table in
-                    for (row, neighbours) in zip(rows, nearest) { table[row] = neighbours }
-                }
-                progress(finished.add(rows.count, ordering: .relaxed).newValue)
+    ///   - progress: called now and then, on the calling thread, with how many of the rows to search are done.
+    package mutating func update(
+        _ changes: [(product: ProductID, embedding: Embedding?)], threads: Int,
+        progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) -> TableChange {
+        var change = TableChange()
+        var before = forget(changes.compactMap { slots[$0.product] })
+        let unchanged = slots.count - changes.count { slots[$0.product] != nil }
+
+        var queries: [Int] = []
+        for (product, embedding) in changes {
+            if let embedding {
+                queries.append(place(embedding, of: product))
+            } else if free(product) {
+                change.removed.append(product)
             }
         }
-        return table.withLock { $0 }
-    }
+        queries.sort()
+        var isQuery = [Bool](repeating: false, count: products.count)
+        for slot in queries { isQuery[slot] = true }
 
-    // MARK: Blocks
-
-    /// A block of queries goes over a block of candidates while those are in the cache: 32 rows of 1280
-    /// dimensions are 160 kB.
-    private static let rowsPerBlock = 32
-
-    private func nearest(ofRows queries: Range<Int>, count: Int) -> [[Neighbour]] {
-        var best = queries.map { _ in TopK(min(count, products.count)) }
-        var scores = [Float](repeating: 0, count: Self.rowsPerBlock)
-        matrix.withUnsafeBufferPointer { matrix in
-            for first in Swift.stride(from: 0, to: products.count, by: Self.rowsPerBlock) {
-                let candidates = min(Self.rowsPerBlock, products.count - first)
-                for query in queries {
-                    imgrec_dot_rows(
-                        matrix.baseAddress! + query * stride, matrix.baseAddress! + first * stride,
-                        candidates,
-                        stride, &scores)
-                    scores.withUnsafeBufferPointer {
-                        best[query - queries.lowerBound].offer(
-                            UnsafeBufferPointer(rebasing: $0[..<candidates]), firstRow: first, except: query)
-                    }
-                }
-            }
+        // A pool that has all others stays so as long as it has room: also the last may be appended to it.
+        let isComplete = poolCounts.map { Int($0) == unchanged - 1 }
+        search(queries, threads: threads, offeringTo: { !isQuery[$0] }, isComplete, &before) {
+            progress($0, queries.count)
         }
-        return best.map(neighbours)
+        let wanted = min(count, slots.count - 1)
+        let short = products.indices.filter { slot in
+            products[slot] != nil && !isQuery[slot] && poolCounts[slot] < wanted
+        }
+        for slot in short where before[slot] == nil { before[slot] = neighbours(ofSlot: slot) }
+        search(short, threads: threads, offeringTo: { _ in false }, isComplete, &before) {
+            progress(queries.count + $0, queries.count + short.count)
+        }
+        change.searchedAgain = short.count
+
+        for (slot, old) in before {
+            guard let product = products[slot], !isQuery[slot] else { continue }
+            let new = neighbours(ofSlot: slot)
+            if new != old { change.rows.append((product, new)) }
+        }
+        // The row of a product with another vector may be as it was; that is for the reader to compare.
+        for slot in queries { change.rows.append((products[slot]!, neighbours(ofSlot: slot))) }
+        change.rows.sort { $0.product < $1.product }
+        change.removed.sort()
+        return change
     }
 
-    private func neighbours(_ best: TopK) -> [Neighbour] {
-        best.entries.map { Neighbour(product: products[$0.row], score: $0.score) }
+    /// Takes slots out of every pool.
+    ///
+    /// - Returns: what was asked for of the rows that are different now.
+    private mutating func forget(_ touched: [Int]) -> [Int: [Neighbour]] {
+        guard !touched.isEmpty else { return [:] }
+        var isTouched = [Bool](repeating: false, count: products.count)
+        for slot in touched { isTouched[slot] = true }
+        var before: [Int: [Neighbour]] = [:]
+        for slot in products.indices where products[slot] != nil {
+            let pool = (slot * depth)..<(slot * depth + Int(poolCounts[slot]))
+            guard pool.contains(where: { isTouched[Int(pools[$0].slot)] }) else { continue }
+            before[slot] = neighbours(ofSlot: slot)
+            var kept = pool.lowerBound
+            for index in pool where !isTouched[Int(pools[index].slot)] {
+                pools[kept] = pools[index]
+                kept += 1
+            }
+            poolCounts[slot] = Int32(kept - pool.lowerBound)
+        }
+        return before
     }
-}
 
-/// The best few of the scores that it was offered, in order. Rows are offered in ascending order, and rows
-/// ascend with product ids, so a later row with an equal score ranks behind.
-private struct TopK {
-    private(set) var entries: [(score: Float, row: Int)] = []
-    private let count: Int
-
-    init(_ count: Int) {
-        self.count = count
-        entries.reserveCapacity(count + 1)
+    /// Puts a vector in its product's slot, with an empty pool.
+    @discardableResult
+    private mutating func place(_ embedding: Embedding, of product: ProductID) -> Int {
+        precondition(embedding.values.count == dimension)
+        let slot: Int
+        if let own = slots[product] {
+            slot = own
+        } else if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = products.count
+            products.append(nil)
+            matrix.append(contentsOf: repeatElement(0, count: stride))
+            pools.append(contentsOf: repeatElement(PoolEntry(score: 0, slot: 0), count: depth))
+            poolCounts.append(0)
+        }
+        slots[product] = slot
+        products[slot] = product
+        poolCounts[slot] = 0
+        matrix.replaceSubrange((slot * stride)..<(slot * stride + dimension), with: embedding.values)
+        return slot
     }
 
-    mutating func offer(_ scores: UnsafeBufferPointer<Float>, firstRow: Int, except excluded: Int?) {
-        guard count > 0 else { return }
-        var worst = entries.count == count ? entries[count - 1].score : -.infinity
-        for index in 0..<scores.count where scores[index] > worst {
-            let row = firstRow + index
-            if row == excluded { continue }
-            var position = entries.count
-            while position > 0 && entries[position - 1].score < scores[index] { position -= 1 }
-            entries.insert((scores[index], row), at: position)
-            if entries.count > count { entries.removeLast() }
-            if entries.count == count { worst = entries[count - 1].score }
+    /// Frees a product's slot. Returns whether there was one.
+    private mutating func free(_ product: ProductID) -> Bool {
+        guard let slot = slots.removeValue(forKey: product) else { return false }
+        products[slot] = nil
+        poolCounts[slot] = 0
+        freeSlots.append(slot)
+        return true
+    }
+
+    /// Makes the pools of some slots anew, and offers these slots to the pools of others.
+    private mutating func search(
+        _ queries: [Int], threads: Int, offeringTo isOffered: (Int) -> Bool, _ isComplete: [Bool],
+        _ before: inout [Int: [Neighbour]], progress: (Int) -> Void
+    ) {
+        let offered = products.indices.map { products[$0] != nil && isOffered($0) }
+        for start in Swift.stride(from: 0, to: queries.count, by: Scores.queriesAtOnce) {
+            let block = Array(queries[start..<min(start + Scores.queriesAtOnce, queries.count)])
+            let found = Scores.search(
+                block, matrix: matrix, stride: stride, products: products, depth: min(depth, slots.count - 1),
+                threads: threads, offered: offered
+            ) { slot in
+                // What an entry has to reach to change a pool.
+                let count = Int(poolCounts[slot])
+                if count < depth && isComplete[slot] { return -.infinity }
+                return count == 0 ? .infinity : pools[slot * depth + count - 1].score
+            }
+            for (slot, entry) in found.offers { insert(entry, in: slot, isComplete[slot], &before) }
+            for (query, best) in zip(block, found.best) {
+                for (index, entry) in best.entries.enumerated() { pools[query * depth + index] = entry }
+                poolCounts[query] = Int32(best.entries.count)
+            }
+            progress(start + block.count)
+        }
+    }
+
+    private mutating func insert(
+        _ entry: PoolEntry, in slot: Int, _ isComplete: Bool, _ before: inout [Int: [Neighbour]]
+    ) {
+        let start = slot * depth
+        var count = Int(poolCounts[slot])
+        var position = count
+        while position > 0, entry.ranks(before: pools[start + position - 1], products) { position -= 1 }
+        guard position < count || (isComplete && count < depth) else { return }
+        if before[slot] == nil, position < self.count { before[slot] = neighbours(ofSlot: slot) }
+        if count < depth { count += 1 }
+        var index = count - 1
+        while index > position {
+            pools[start + index] = pools[start + index - 1]
+            index -= 1
+        }
+        pools[start + position] = entry
+        poolCounts[slot] = Int32(count)
+    }
+
+    private func neighbours(ofSlot slot: Int) -> [Neighbour] {
+        pools[(slot * depth)..<(slot * depth + min(count, Int(poolCounts[slot])))].map {
+            Neighbour(product: products[Int($0.slot)]!, score: $0.score)
         }
     }
 }

@@ -15,6 +15,7 @@ struct OutputFolder: ~Copyable {
 
     /// Files lie here until they are whole. It begins with a dot: site generators pass over it.
     private static let staging = ".imgrec-agent-staging"
+    private static let flushedOneByOne = 64
 
     init(path: String) throws(PublishingError) {
         var made = ""
@@ -31,6 +32,16 @@ struct OutputFolder: ~Copyable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .busy(folder: path) }
         self.path = path
         self.root = root
+    }
+
+    /// Folders are walked to anew: somebody else may have removed them meanwhile.
+    mutating func forgetLatest() { latest = nil }
+
+    /// Whether the path still leads to the folder that was opened.
+    var isInPlace: Bool {
+        var (opened, found) = (stat(), stat())
+        return fstat(root.descriptor, &opened) == 0 && stat(path, &found) == 0
+            && opened.st_dev == found.st_dev && opened.st_ino == found.st_ino
     }
 
     /// Whether there is anything in a folder.
@@ -122,9 +133,21 @@ struct OutputFolder: ~Copyable {
         }
     }
 
-    /// Waits until all that was written is on the disk.
-    func synchronize() throws(PublishingError) {
-        guard syncfs(root.descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
+    /// Waits until the staged files are on the disk. A few are flushed one by one; for many it is quicker to have
+    /// the whole file system flushed, whatever else waits to be written there.
+    func synchronize(_ names: [String]) throws(PublishingError) {
+        guard let staging = stagingFolder, names.count <= Self.flushedOneByOne else {
+            guard syncfs(root.descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
+            return
+        }
+        for name in names {
+            let file = openat(staging.descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+            guard file >= 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
+            defer { close(file) }
+            guard fdatasync(file) == 0 else {
+                throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno)
+            }
+        }
     }
 
     mutating func publishStaged(_ name: String, at components: [String]) throws(PublishingError) {

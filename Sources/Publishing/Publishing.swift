@@ -9,91 +9,117 @@ import Products
 
 /// Brings the output folder to a state, file by file. One at a time for an output folder.
 ///
-/// Call `stage` for each product, then `finish` once.
-package struct Publisher: ~Copyable {
+/// Call `stage` or `remove` for each product that may have changed, then `finish`; as often as there are changes.
+package final class Publisher {
     package struct Outcome: Hashable, Sendable {
         package var written = 0
         package var unchanged = 0
         package var removed = 0
     }
 
-    /// Files that wait between being written aside and being renamed; each flush waits for the disk once.
+    /// Files that wait between being written aside and being renamed.
     private static let stagedAtMost = 512
-
-    /// The products that the index on disk names, for a catalogue that does not know them.
-    package let indexedProducts: [ProductID]
 
     private var folder: OutputFolder
     private let model: String
-    private var entries: [Index.Entry] = []
+    private var index: Index
+    private var indexedProducts: [ProductID]
     private var staged: [(name: String, target: [String])] = []
+    private var gone: Set<OutputPath> = []
     private var stagedCount = 0
     private var outcome = Outcome()
 
     /// Opens the output folder, and makes it where it is missing.
     ///
-    /// - Parameter hasPublished: whether the catalogue knows of files here; otherwise only an index tells that
-    ///   files are ours.
+    /// - Parameter published: the products that are known to have a file here, with its digest, in the order of
+    ///   their ids; where there is none, only an index tells that files are ours.
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
-    package init(folder path: String, model: String, hasPublished: Bool) throws(PublishingError) {
+    package init(
+        folder path: String, model: String, published: [(product: ProductID, digest: ContentDigest?)]
+    )
+        throws(PublishingError)
+    {
         var folder = try OutputFolder(path: path)
         try folder.emptyStaging()
         let bytes = try folder.read([Index.fileName])
         guard let products = bytes.map(Index.products) ?? [] else { throw .foreignIndex(folder: path) }
-        if bytes == nil && !hasPublished, try folder.hasFiles(in: OutputPath.folder) {
+        if bytes == nil && published.isEmpty, try folder.hasFiles(in: OutputPath.folder) {
             throw .foreignProducts(folder: path)
         }
         indexedProducts = products
         self.folder = folder
         self.model = model
+        index = Index(published.compactMap { product, digest in digest.map { (product, $0) } })
     }
+
+    /// The products that the index on disk named when the folder was opened, for a catalogue that does not know
+    /// them; asked again, none.
+    package func takeIndexedProducts() -> [ProductID] {
+        defer { indexedProducts = [] }
+        return indexedProducts
+    }
+
+    /// Whether the output folder is still the one that was opened: somebody may have replaced it.
+    package var isInPlace: Bool { folder.isInPlace }
+
+    /// Empties the index: every product is going to be staged.
+    package func beginAnew() { index = Index([]) }
 
     /// Writes a product's document aside, if its bytes differ from those on disk.
     ///
     /// - Returns: the digest of its bytes.
-    package mutating func stage(_ document: ProductDocument) throws(PublishingError) -> ContentDigest {
+    package func stage(_ document: ProductDocument) throws(PublishingError) -> ContentDigest {
         let bytes = document.json(model: model)
-        let path = OutputPath(of: document.product)
         let digest = ContentDigest(of: bytes)
-        entries.append(Index.Entry(product: document.product, file: path.relative, digest: digest))
-        try stage(bytes, at: path.components)
+        index.set(document.product, digest)
+        let path = OutputPath(of: document.product)
+        gone.remove(path)
+        if try stage(bytes, at: path.components) {
+            outcome.written += 1
+        } else {
+            outcome.unchanged += 1
+        }
+        if staged.count == Self.stagedAtMost { try flush() }
         return digest
     }
 
-    /// Renames what is staged, removes the files of products that are gone, and writes the index.
-    package mutating func finish(removing gone: [ProductID]) throws(PublishingError) -> Outcome {
-        try flush()
-        for product in gone {
-            if try folder.remove(OutputPath(of: product).components) { outcome.removed += 1 }
-        }
-        entries.sort { $0.product < $1.product }
-        let before = outcome
-        try stage(Index.json(model: model, entries: entries), at: [Index.fileName])
-        try flush()
+    /// Notes that a product has no file any more.
+    package func remove(_ product: ProductID) {
+        index.remove(product)
+        gone.insert(OutputPath(of: product))
+    }
+
+    /// Renames what is staged, removes the files of products that are gone, and then replaces the index.
+    package func finish() throws(PublishingError) -> Outcome {
+        let indexBytes = index.json(model: model)
+        let isIndexNew = try stage(indexBytes, at: [Index.fileName])
+        let stagedIndex = isIndexNew ? staged.popLast() : nil
+        try flush(with: stagedIndex?.name)
+        for path in gone where try folder.remove(path.components) { outcome.removed += 1 }
+        gone = []
+        if let stagedIndex { try folder.publishStaged(stagedIndex.name, at: stagedIndex.target) }
         try folder.removeStaging()
-        // The counts are of products; the index comes on top.
-        (outcome.written, outcome.unchanged) = (before.written, before.unchanged)
+        folder.forgetLatest()
+        stagedCount = 0
+        defer { outcome = Outcome() }
         return outcome
     }
 
-    private mutating func stage(_ bytes: [UInt8], at path: [String]) throws(PublishingError) {
-        if try folder.read(path, atMost: bytes.count + 1) == bytes {
-            outcome.unchanged += 1
-            return
-        }
+    /// Writes bytes aside if they are not those on disk. Returns whether it did.
+    private func stage(_ bytes: [UInt8], at path: [String]) throws(PublishingError) -> Bool {
+        if try folder.read(path, atMost: bytes.count + 1) == bytes { return false }
         stagedCount += 1
         let name = "\(stagedCount)"
         try folder.writeStaged(name, bytes)
         staged.append((name, path))
-        outcome.written += 1
-        if staged.count == Self.stagedAtMost { try flush() }
+        return true
     }
 
     /// Flushes the staged files to the disk together, then renames them: a file that has its name has its bytes,
     /// even after a power cut.
-    private mutating func flush() throws(PublishingError) {
-        guard !staged.isEmpty else { return }
-        try folder.synchronize()
+    private func flush(with other: String? = nil) throws(PublishingError) {
+        guard !staged.isEmpty || other != nil else { return }
+        try folder.synchronize(staged.map(\.name) + (other.map { [$0] } ?? []))
         for (name, target) in staged { try folder.publishStaged(name, at: target) }
         staged.removeAll(keepingCapacity: true)
     }

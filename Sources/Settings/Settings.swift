@@ -9,17 +9,24 @@ import StrictTOML
 package struct Settings: Hashable, Sendable {
     package var imagesFolder: String
     package var imageExtensions: [String]
+    package var imageExcludes: [String]
     package var maxFileBytes: Int
     package var maxPixels: Int
     package var productPattern: String
     package var massRemovalLimit: Double
+    package var settle: Duration
+    package var settleLimit: Duration
+    package var reconcileInterval: Duration
+    package var pollInterval: Duration
     package var outputFolder: String
     package var stateFolder: String
+    package var runtimeFolder: String
     package var recommendationCount: Int
     package var modelName: String
     package var modelPrecision: String
     package var modelFolder: String?
     package var threads: Int
+    package var logLevel: String
 
     /// Where settings are looked for unless a command names another file.
     package static let defaultFile = "/etc/imgrec-agent/imgrec-agent.toml"
@@ -58,24 +65,41 @@ package struct Settings: Hashable, Sendable {
             (document.strings("images", "extensions") ?? SettingsKey.defaultExtensions).map {
                 $0.lowercased()
             }
+        imageExcludes = document.strings("images", "exclude") ?? SettingsKey.defaultExcludes
         maxFileBytes = integer(.maxFileBytes)
         maxPixels = integer(.maxPixels)
         productPattern = string(.productPattern)
         massRemovalLimit =
             document.number("images", "mass_removal_limit") ?? SettingsKey.defaultMassRemovalLimit
+        settle = .milliseconds(integer(.settle))
+        settleLimit = .milliseconds(integer(.settleLimit))
+        reconcileInterval = .seconds(60 * integer(.reconcileInterval))
+        pollInterval = .seconds(integer(.pollInterval))
         outputFolder = folder(.outputFolder)
-        stateFolder = folder(.stateFolder)
+        let state = folder(.stateFolder)
+        stateFolder = state
+        runtimeFolder =
+            string(.runtimeFolder).isEmpty
+            ? Self.defaultRuntimeFolder(stateFolder: state) : folder(.runtimeFolder)
         recommendationCount = integer(.recommendationCount)
         modelName = string(.modelName)
         modelPrecision = string(.modelPrecision)
         modelFolder = string(.modelFolder).isEmpty ? nil : folder(.modelFolder)
         threads = integer(.threads)
+        logLevel = string(.logLevel)
         try check(file: file)
     }
 
     /// How many cores to use: the setting, or all there are.
     package var effectiveThreads: Int {
         threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    }
+
+    /// As systemd pairs RuntimeDirectory with StateDirectory.
+    private static func defaultRuntimeFolder(stateFolder: String) -> String {
+        let (states, runtimes) = ("/var/lib/", "/run/")
+        return stateFolder.hasPrefix(states)
+            ? runtimes + stateFolder.dropFirst(states.count) : stateFolder
     }
 
     private func check(file: String) throws(SettingsError) {
@@ -95,9 +119,10 @@ package struct Settings: Hashable, Sendable {
         guard !modelName.isEmpty, !modelName.contains("/"), !modelName.hasPrefix(".") else {
             throw .badModelName(file: file, name: modelName)
         }
-        let folders = [
+        var folders = [
             ("images.folder", imagesFolder), ("output.folder", outputFolder), ("state.folder", stateFolder),
         ]
+        if runtimeFolder != stateFolder { folders.append(("runtime.folder", runtimeFolder)) }
         for (index, first) in folders.enumerated() {
             for second in folders.dropFirst(index + 1) {
                 let (a, b) = (realPath(first.1) + "/", realPath(second.1) + "/")

@@ -37,6 +37,11 @@ extension SettingsKey {
         default: "[\(defaultExtensions.map { "\"\($0)\"" }.joined(separator: ", "))]",
         "Files with these endings are photos, in upper or lower case; others are passed over, and so are names "
             + "that begin with a dot. What a photo is inside is told by its content.")
+    static let imageExcludes = SettingsKey(
+        "images", "exclude", .strings,
+        default: "[\(defaultExcludes.map { "\"\($0)\"" }.joined(separator: ", "))]",
+        "Globs of files and folders to pass over. One with a slash is matched against the path below "
+            + "images.folder, another against the name: \"drafts\", \"*-thumb.*\", \"archive/20*\".")
     static let maxFileBytes = SettingsKey(
         "images", "max_file_bytes", .integer(1...1 << 40), default: "67_108_864",
         "A larger file is not read but recorded as failed.")
@@ -52,12 +57,30 @@ extension SettingsKey {
         "images", "mass_removal_limit", .number(0...1), default: "0.5",
         "When more than this share of the products would vanish at once, as after a disk was not mounted, "
             + "nothing is removed until 'imgrec-agent reconcile --allow-mass-removal'. 1 switches it off.")
+    static let settle = SettingsKey(
+        "watch", "settle_ms", .integer(1...60_000), default: "50",
+        "A changed product is looked at when its photos have been left alone for so many milliseconds.")
+    static let settleLimit = SettingsKey(
+        "watch", "settle_limit_ms", .integer(1...600_000), default: "2_000",
+        "But at the latest so many milliseconds after the first change.")
+    static let reconcileInterval = SettingsKey(
+        "watch", "reconcile_minutes", .integer(1...10_080), default: "60",
+        "So often the whole folder is compared, in case a change was not reported. No unchanged photo is read."
+    )
+    static let pollInterval = SettingsKey(
+        "watch", "poll_seconds", .integer(1...86_400), default: "30",
+        "So often folders are compared that cannot be watched: on network file systems, and where the kernel "
+            + "allows no more watches.")
     static let outputFolder = SettingsKey(
         required: "output", "folder", .string, example: "\"/srv/shop/site/static/recommendations\"",
         "Where the JSON files go: index.json and products/. Give it a folder of its own.")
     static let stateFolder = SettingsKey(
         "state", "folder", .string, default: "\"/var/lib/imgrec-agent\"",
         "Where the catalogue (SQLite) is kept. It can be deleted at any time; the next run makes it anew.")
+    static let runtimeFolder = SettingsKey(
+        "runtime", "folder", .string, default: "\"\"",
+        "Where a running agent has its control socket. Empty: the state folder, but /run/... for a state folder "
+            + "/var/lib/...")
     static let recommendationCount = SettingsKey(
         "recommendations", "count", .integer(1...1000), default: "5",
         "How many similar products each product's file names.")
@@ -73,14 +96,18 @@ extension SettingsKey {
     static let threads = SettingsKey(
         "performance", "threads", .integer(0...1024), default: "0",
         "How many cores to use. 0: all.")
+    static let logLevel = SettingsKey(
+        "log", "level", .choice(["debug", "info", "notice", "warning", "error"]), default: "\"info\"",
+        "What a running agent logs: this and what is graver. \"info\" has a line for each changed photo.")
 
     static let all = [
-        imagesFolder, imageExtensions, maxFileBytes, maxPixels, productPattern, massRemovalLimit,
-        outputFolder,
-        stateFolder, recommendationCount, modelName, modelPrecision, modelFolder, threads,
+        imagesFolder, imageExtensions, imageExcludes, maxFileBytes, maxPixels, productPattern,
+        massRemovalLimit, settle, settleLimit, reconcileInterval, pollInterval, outputFolder, stateFolder,
+        runtimeFolder, recommendationCount, modelName, modelPrecision, modelFolder, threads, logLevel,
     ]
 
     static let defaultExtensions = ["jpg", "jpeg", "png", "webp"]
+    static let defaultExcludes = ["~$*", "@eaDir", "#recycle", "lost+found", "__MACOSX"]
     static let defaultMassRemovalLimit = 0.5
 }
 

@@ -6,6 +6,8 @@ package struct FolderScan: Sendable {
     package struct Photo: Hashable, Sendable {
         package let path: ImagePath
         package let stamp: FileStamp
+        /// Whether the file has other names (hard links).
+        package let hasOtherNames: Bool
     }
 
     /// Something that looks like a photo or a folder of photos but cannot be looked at.
@@ -40,21 +42,75 @@ package struct FolderScan: Sendable {
     ///
     /// - Parameters:
     ///   - folder: absolute path; may itself be a link.
-    ///   - extensions: endings of photos, in lower case. Names that begin with a dot are passed over.
-    package init(of folder: String, extensions: [String]) throws(FolderScanError) {
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    ///   - filter: what is passed over.
+    package init(of folder: String, filter: PhotoFilter) throws(FolderScanError) {
+        self.filter = filter
+        root = folder
+        try list([], try Self.open(folder))
+        sort()
+    }
+
+    /// Looks at some places of a folder: photos, or folders with all below them.
+    package init(of folder: String, at paths: [ImagePath], filter: PhotoFilter) throws(FolderScanError) {
+        self.filter = filter
+        root = folder
+        let descriptor = try Self.open(folder)
+        defer { close(descriptor) }
+        let wanted = Set(paths.map(\.name.bytes))
+        for path in wanted where !Self.ancestors(of: path).contains(where: wanted.contains) {
+            try look(at: path, below: descriptor)
+        }
+        sort()
+    }
+
+    private let filter: PhotoFilter
+    private let root: String
+
+    private static func open(_ folder: String) throws(FolderScanError) -> Int32 {
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FolderScanError(folder: folder, errno: errno) }
-        let extensions = Set(extensions.map { Array($0.utf8) })
-        try list([], descriptor, root: folder, extensions: extensions)
+        return descriptor
+    }
+
+    private mutating func sort() {
         photos.sort { $0.path < $1.path }
         obstacles.sort { $0.path < $1.path }
     }
 
+    /// The folders on the way to a path, the nearest to the root first.
+    private static func ancestors(of path: [UInt8]) -> [[UInt8]] {
+        path.indices.filter { path[$0] == UInt8(ascii: "/") }.map { Array(path[..<$0]) }
+    }
+
+    /// Walks to a path part by part, without following links, and looks at what is there.
+    private mutating func look(at path: [UInt8], below folder: Int32) throws(FolderScanError) {
+        var current = dup(folder)
+        defer { close(current) }
+        for way in Self.ancestors(of: path) {
+            guard filter.admits(way) else { return }
+            let next = Self.openFolder(Self.name(of: way), in: current)
+            guard next >= 0 else {
+                switch errno {
+                case ENOENT: return
+                case ENOTDIR, ELOOP:
+                    if Self.isFolder(Self.name(of: way), in: current) {
+                        append(Obstacle.Reason.linkInsteadOfFolder, way)
+                    }
+                    return
+                default: return try obstruct(way, errno)
+                }
+            }
+            close(current)
+            current = next
+        }
+        var folders: [[UInt8]] = []
+        guard try note(path, in: current, &folders) else { return }
+        for folder in folders { try enter(folder, in: current) }
+    }
+
     /// Lists one folder and then, one after another, those in it: as many descriptors are open as the tree is
     /// deep, however many folders it has.
-    private mutating func list(
-        _ path: [UInt8], _ descriptor: Int32, root: String, extensions: Set<[UInt8]>
-    ) throws(FolderScanError) {
+    private mutating func list(_ path: [UInt8], _ descriptor: Int32) throws(FolderScanError) {
         folderCount += 1
         guard let directory = fdopendir(descriptor) else {
             close(descriptor)
@@ -65,7 +121,7 @@ package struct FolderScan: Sendable {
         while true {
             errno = 0
             guard let entry = readdir(directory) else {
-                if errno != 0 { try obstruct(path, errno, root: root) }
+                if errno != 0 { try obstruct(path, errno) }
                 break
             }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -73,78 +129,88 @@ package struct FolderScan: Sendable {
                     Array(UnsafeBufferPointer(start: $0, count: strlen($0)))
                 }
             }
-            guard name.first != UInt8(ascii: ".") else { continue }
             let full = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
-            guard let imagePath = ImagePath(FileName(bytes: full)) else { continue }
-
-            var status = stat()
-            let isKnown = (name + [0]).withUnsafeBytes {
-                fstatat(
-                    dirfd(directory), $0.baseAddress!.assumingMemoryBound(to: CChar.self), &status,
-                    AT_SYMLINK_NOFOLLOW) == 0
-            }
-            guard isKnown else {
-                if errno == ENOENT { continue }  // gone since it was listed
-                // A folder that may be listed but not looked into: what is in it is not known.
-                return try obstruct(path, errno, root: root)
-            }
-            let hasPhotoName = Self.ending(of: name).map { extensions.contains($0) } ?? false
-            switch status.st_mode & S_IFMT {
-            case S_IFDIR:
-                folders.append(full)
-            case S_IFREG where hasPhotoName:
-                let stamp = FileStamp(
-                    bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
-                    nanoseconds: status.st_mtim.tv_nsec)
-                photos.append(Photo(path: imagePath, stamp: stamp))
-            case S_IFLNK where Self.isFolder(name, in: directory):
-                obstacles.append(Obstacle(path: imagePath, reason: .linkInsteadOfFolder))
-            case S_IFLNK where hasPhotoName:
-                obstacles.append(Obstacle(path: imagePath, reason: .linkInsteadOfPhoto))
-            case S_IFREG, S_IFLNK:
-                break
-            default:
-                if hasPhotoName { obstacles.append(Obstacle(path: imagePath, reason: .notAFile)) }
-            }
+            guard try note(full, in: dirfd(directory), &folders) else { return }
         }
-        for folder in folders {
-            // Nothing below could be opened by its path, and the walk would go as deep as somebody has nested.
-            if folder.count >= Int(PATH_MAX) {
-                try obstruct(folder, ENAMETOOLONG, root: root)
-                continue
-            }
-            let name = folder.suffix(from: path.isEmpty ? 0 : path.count + 1) + [0]
-            let child = Array(name).withUnsafeBytes {
-                openat(
-                    dirfd(directory), $0.baseAddress!.assumingMemoryBound(to: CChar.self),
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            }
-            if child >= 0 {
-                try list(folder, child, root: root, extensions: extensions)
-            } else if errno != ENOENT {
-                try obstruct(folder, errno, root: root)
-            }
-        }
+        for folder in folders { try enter(folder, in: dirfd(directory)) }
     }
 
-    private mutating func obstruct(_ path: [UInt8], _ number: Int32, root: String) throws(FolderScanError) {
-        guard let imagePath = ImagePath(FileName(bytes: path)) else {
-            throw FolderScanError(folder: root, errno: number)
-        }
-        obstacles.append(Obstacle(path: imagePath, reason: .unreadableFolder(errno: number)))
-    }
-
-    private static func isFolder(_ name: [UInt8], in directory: OpaquePointer) -> Bool {
+    /// Notes one entry of a folder.
+    ///
+    /// - Returns: false where nothing in the folder can be looked at.
+    private mutating func note(
+        _ path: [UInt8], in folder: Int32, _ folders: inout [[UInt8]]
+    ) throws(FolderScanError) -> Bool {
+        guard filter.admits(path), let imagePath = ImagePath(FileName(bytes: path)) else { return true }
+        let name = Self.name(of: path)
         var status = stat()
-        return (name + [0]).withUnsafeBytes {
-            fstatat(dirfd(directory), $0.baseAddress!.assumingMemoryBound(to: CChar.self), &status, 0) == 0
-        } && status.st_mode & S_IFMT == S_IFDIR
+        guard Self.withPath(name, { fstatat(folder, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+            if errno == ENOENT { return true }  // gone since it was listed
+            // A folder that may be listed but not looked into: what is in it is not known.
+            try obstruct(Self.ancestors(of: path).last ?? [], errno)
+            return false
+        }
+        let hasPhotoName = filter.isPhotoName(name)
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR:
+            folders.append(path)
+        case S_IFREG where hasPhotoName:
+            let stamp = FileStamp(
+                bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
+                nanoseconds: status.st_mtim.tv_nsec)
+            photos.append(Photo(path: imagePath, stamp: stamp, hasOtherNames: status.st_nlink > 1))
+        case S_IFLNK where Self.isFolder(name, in: folder):
+            append(.linkInsteadOfFolder, path)
+        case S_IFLNK where hasPhotoName:
+            append(.linkInsteadOfPhoto, path)
+        case S_IFREG, S_IFLNK:
+            break
+        default:
+            if hasPhotoName { append(.notAFile, path) }
+        }
+        return true
     }
 
-    /// The ending of a name in lower case, without its dot.
-    private static func ending(of name: [UInt8]) -> [UInt8]? {
-        guard let dot = name.lastIndex(of: UInt8(ascii: ".")), dot > 0 else { return nil }
-        return name[(dot + 1)...].map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+    private mutating func enter(_ path: [UInt8], in folder: Int32) throws(FolderScanError) {
+        // Nothing below could be opened by its path, and the walk would go as deep as somebody has nested.
+        guard path.count < Int(PATH_MAX) else { return try obstruct(path, ENAMETOOLONG) }
+        let child = Self.openFolder(Self.name(of: path), in: folder)
+        if child >= 0 {
+            try list(path, child)
+        } else if errno != ENOENT {
+            try obstruct(path, errno)
+        }
+    }
+
+    private mutating func append(_ reason: Obstacle.Reason, _ path: [UInt8]) {
+        guard let path = ImagePath(FileName(bytes: path)) else { return }
+        obstacles.append(Obstacle(path: path, reason: reason))
+    }
+
+    private mutating func obstruct(_ path: [UInt8], _ number: Int32) throws(FolderScanError) {
+        // The image folder itself has no path in it.
+        guard !path.isEmpty else { throw FolderScanError(folder: root, errno: number) }
+        append(.unreadableFolder(errno: number), path)
+    }
+
+    // MARK: Names
+
+    private static func name(of path: [UInt8]) -> [UInt8] {
+        Array(path[(path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...])
+    }
+
+    private static func withPath<Value>(_ name: [UInt8], _ body: (UnsafePointer<CChar>) -> Value) -> Value {
+        (name + [0]).withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
+    }
+
+    private static func openFolder(_ name: [UInt8], in folder: Int32) -> Int32 {
+        withPath(name) { openat(folder, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+    }
+
+    /// Whether a name leads to a folder, through a link or not.
+    private static func isFolder(_ name: [UInt8], in folder: Int32) -> Bool {
+        var status = stat()
+        return withPath(name) { fstatat(folder, $0, &status, 0) } == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 }
 

@@ -35,7 +35,7 @@ struct Reconcile: ParsableCommand {
             let reconciler = try Reconciler(settings: settings, executable: executablePath) {
                 display.show($0)
             }
-            return try reconciler.run(.init(isDryRun: dryRun, allowsMassRemoval: allowMassRemoval))
+            return dryRun ? try reconciler.dryRun() : try reconciler.run(allowsMassRemoval: allowMassRemoval)
         }
         if json {
             try printJSON(report)

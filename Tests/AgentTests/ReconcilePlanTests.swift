@@ -14,7 +14,9 @@ struct ReconcilePlanTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func scan() throws -> FolderScan { try FolderScan(of: folder.path, extensions: ["jpg"]) }
+    private func scan() throws -> FolderScan {
+        try FolderScan(of: folder.path, filter: PhotoFilter(extensions: ["jpg"]))
+    }
 
     private func record(_ path: String, _ state: ImageRecord.State, stamp: FileStamp? = nil) throws
         -> ImageRecord

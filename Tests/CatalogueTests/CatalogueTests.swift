@@ -40,10 +40,14 @@ struct CatalogueTests {
             model: model)
     }
 
-    private func rank(_ table: [(String, [(String, Float)])], departures: Departures = Departures()) throws {
+    private func rank(
+        _ rows: [(String, [(String, Float)])], removed: [String] = [], settled: [String]? = nil,
+        departures: Departures = Departures()
+    ) throws {
         try catalogue.rank(
-            table.map { (ProductID($0.0), $0.1.map { Neighbour(product: ProductID($0.0), score: $0.1) }) },
-            count: 2, model: model, departures: departures)
+            rows.map { (ProductID($0.0), $0.1.map { Neighbour(product: ProductID($0.0), score: $0.1) }) },
+            removed: removed.map { ProductID($0) }, count: 2, model: model,
+            settled: (settled ?? rows.map(\.0) + removed).map { ProductID($0) }, departures: departures)
     }
 
     @Test("photos come back as they were stored, after opening again too")
@@ -83,17 +87,61 @@ struct CatalogueTests {
         #expect(try catalogue.neighbours(of: ProductID("c")) == nil)
     }
 
-    @Test("storing a ready photo makes the ranking due; ranking settles it; a failed photo changes nothing")
-    func due() throws {
-        #expect(try catalogue.rankingState().isDue)
-        try rank([])
-        #expect(try catalogue.rankingState() == RankingState(model: model, count: 2, isDue: false))
+    @Test(
+        "storing a ready photo leaves its product unranked; ranking settles it; a failed one changes nothing")
+    func unranked() throws {
         try catalogue.store(
             images: [try Self.image("x.jpg", .failed(reason: "r", attempts: 1, under: nil))], embeddings: [],
             model: model)
-        #expect(try !catalogue.rankingState().isDue)
-        try store([("a.jpg", 1)])
-        #expect(try catalogue.rankingState().isDue)
+        #expect(try catalogue.rankingState() == RankingState(model: nil, count: 0, unranked: []))
+        try store([("a.jpg", 1), ("b.jpg", 2)])
+        #expect(try catalogue.rankingState().unranked.map(\.text) == ["a", "b"])
+        try rank([("a", [])])
+        #expect(
+            try catalogue.rankingState()
+                == RankingState(model: model, count: 2, unranked: [ProductID("b")]))
+        #expect(try catalogue.rankedProducts(among: ["a", "b"].map { ProductID($0) }).map(\.text) == ["a"])
+    }
+
+    @Test("a photo that counts as another product's leaves both unranked")
+    func regrouped() throws {
+        try store([("a-1.jpg", 1)])
+        try rank([("a-1", [])])
+        let image = try Self.image("a-1.jpg", .ready(Self.digest(1)))
+        try catalogue.store(
+            images: [
+                ImageRecord(path: image.path, product: ProductID("a"), stamp: image.stamp, state: image.state)
+            ], embeddings: [], model: model)
+        #expect(try catalogue.rankingState().unranked.map(\.text) == ["a", "a-1"])
+    }
+
+    @Test("photos at or below a path are those, and not those whose names begin alike")
+    func scopes() throws {
+        let all = ["a.jpg", "a/b.jpg", "a/b/c.jpg", "a0.jpg", "a-.jpg", "b.jpg"]
+        try store(all.enumerated().map { ($0.element, UInt8($0.offset)) })
+        func found(_ paths: String...) throws -> [String] {
+            try catalogue.images(atOrBelow: paths.map { try #require(ImagePath($0)) }).map(\.path.text)
+                .sorted()
+        }
+        #expect(try found("a") == ["a/b.jpg", "a/b/c.jpg"])
+        #expect(try found("a/b", "a/b/c.jpg", "b.jpg") == ["a/b/c.jpg", "b.jpg"])
+        #expect(try found("c").isEmpty)
+    }
+
+    @Test("only documents that may change are due: of changed rows, and of those that name a changed product")
+    func due() throws {
+        try store([("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3), ("d.jpg", 4)])
+        try rank([("a", [("b", 0.5)]), ("b", [("a", 0.5)]), ("c", [("d", 0.5)]), ("d", [("b", 0.5)])])
+        let all = ["a", "b", "c", "d"].map { ProductID($0) }
+        #expect(try catalogue.dueProducts() == all)
+        try catalogue.notePublished(all.map { ($0, Self.digest(9)) }, removed: [])
+        #expect(try catalogue.dueProducts().isEmpty)
+        // The same rows again: nothing is due but the settled product and those that name it.
+        try rank([("a", [("b", 0.5)]), ("b", [("a", 0.5)])], settled: ["b"])
+        #expect(try catalogue.dueProducts().map(\.text) == ["a", "b", "d"])
+        try catalogue.notePublished(all.map { ($0, Self.digest(9)) }, removed: [])
+        try rank([("c", [("a", 0.5)])], settled: [])
+        #expect(try catalogue.dueProducts().map(\.text) == ["c"])
     }
 
     @Test("a product's vector is the mean of its photos', without those that depart")
@@ -118,15 +166,20 @@ struct CatalogueTests {
         try rank([("a", []), ("b", []), ("copy-of-b", []), ("c", [])])
         let failed = try Self.image("c.jpg", .failed(reason: "damaged", attempts: 1, under: "1"))
         try rank(
-            [("copy-of-b", [])],
+            [("copy-of-b", [])], removed: ["a", "b", "c"],
             departures: Departures(
                 removed: [try #require(ImagePath("a.jpg")), try #require(ImagePath("b.jpg"))],
                 failed: [failed]))
         #expect(try catalogue.images().map(\.path.text) == ["c.jpg", "copy-of-b.jpg"])
+        #expect(try catalogue.embeddedContents(of: model).count == 3)
+        try catalogue.purge(keeping: model)
         #expect(try catalogue.embeddedContents(of: model) == [Self.digest(2)])
+        #expect(
+            try catalogue.embeddedContents(among: [Self.digest(1), Self.digest(2)], of: model)
+                == [Self.digest(2)])
         #expect(try catalogue.rankedProducts().map(\.text) == ["copy-of-b"])
         // Their files are still to be removed.
-        #expect(try catalogue.publishedProducts().map(\.text) == ["a", "b", "c", "copy-of-b"])
+        #expect(try catalogue.publications().map(\.product.text) == ["a", "b", "c", "copy-of-b"])
         #expect(try catalogue.summary().due == 4)
     }
 
@@ -139,7 +192,11 @@ struct CatalogueTests {
         try catalogue.forEachRankedProduct { seen.append($0) }
         #expect(seen.map(\.product.text) == ["a", "a/b", "b"])
         #expect(seen.map { $0.images.map(\.text) } == [["a.jpg"], ["a/b.jpg"], ["b.jpg", "b.png"]])
-        #expect(seen.map { $0.neighbours.map(\.product.text) } == [["b", "a/b"], [], ["a"]])
+        #expect(seen.map { $0.similar.map(\.neighbour.product.text) } == [["b", "a/b"], [], ["a"]])
+        #expect(seen[0].similar.map(\.image.text) == ["b.jpg", "a/b.jpg"])
+        var some: [RankedProduct?] = []
+        try catalogue.forEach(of: ["b", "unranked", "a"].map { ProductID($0) }) { some.append($1) }
+        #expect(some == [seen[2], nil, seen[0]])
         #expect(try catalogue.firstImages()[ProductID("b")]?.text == "b.jpg")
     }
 
@@ -148,9 +205,9 @@ struct CatalogueTests {
         try store([("a.jpg", 1)])
         try rank([("a", [])])
         try catalogue.adopt([ProductID("old"), ProductID("a")])
-        #expect(try catalogue.publishedProducts().map(\.text) == ["a", "old"])
+        #expect(try catalogue.publications().map(\.product.text) == ["a", "old"])
         try catalogue.notePublished([(ProductID("a"), Self.digest(7))], removed: [ProductID("old")])
-        #expect(try catalogue.publishedProducts().map(\.text) == ["a"])
+        #expect(try catalogue.publications().map(\.product.text) == ["a"])
         #expect(try catalogue.summary().due == 0)
     }
 
@@ -163,7 +220,9 @@ struct CatalogueTests {
         #expect(try catalogue.existingNumber(of: record) == other)
         #expect(try catalogue.embeddedContents(of: other).isEmpty)
         #expect(try catalogue.productVectors(of: other).isEmpty)
-        try catalogue.rank([], count: 2, model: other, departures: Departures())
+        try catalogue.rank(
+            [], removed: [], count: 2, model: other, settled: [], departures: Departures())
+        try catalogue.purge(keeping: other)
         #expect(try catalogue.embeddedContents(of: model).isEmpty)
         #expect(try catalogue.summary().model == record)
     }

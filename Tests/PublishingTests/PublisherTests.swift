@@ -21,13 +21,19 @@ struct PublisherTests {
             })
     }
 
+    private func makePublisher(isFirst: Bool = false) throws -> Publisher {
+        try Publisher(
+            folder: output, model: "m", published: isFirst ? [] : [(ProductID("known"), nil)])
+    }
+
     @discardableResult
     private func publish(_ documents: [ProductDocument], removing gone: [String] = []) throws
         -> Publisher.Outcome
     {
-        var publisher = try Publisher(folder: output, model: "m", hasPublished: true)
+        let publisher = try makePublisher()
         for document in documents { _ = try publisher.stage(document) }
-        return try publisher.finish(removing: gone.map { ProductID($0) })
+        for product in gone { publisher.remove(ProductID(product)) }
+        return try publisher.finish()
     }
 
     @Test("the documents are those of the contract, to the byte")
@@ -136,10 +142,10 @@ struct PublisherTests {
     func foreignProducts() throws {
         try folder.write("site/recommendations/products/a.json", [1])
         #expect(throws: PublishingError.foreignProducts(folder: output)) {
-            _ = try Publisher(folder: output, model: "m", hasPublished: false)
+            _ = try makePublisher(isFirst: true)
         }
         try publish([try document("a")])
-        _ = try Publisher(folder: output, model: "m", hasPublished: false)
+        _ = try makePublisher(isFirst: true)
     }
 
     @Test("an index that cannot be read is not replaced")
@@ -153,11 +159,11 @@ struct PublisherTests {
 
     @Test("two agents do not write to one folder")
     func busy() throws {
-        let first = try Publisher(folder: output, model: "m", hasPublished: true)
+        let first = try makePublisher()
         #expect(throws: PublishingError.busy(folder: output)) {
-            _ = try Publisher(folder: output, model: "m", hasPublished: true)
+            _ = try makePublisher()
         }
-        _ = first.indexedProducts
+        _ = first.takeIndexedProducts()
     }
 
     @Test("folders that differ in Unicode spelling alone are two")
@@ -180,8 +186,8 @@ struct PublisherTests {
     func indexed() throws {
         let ids = ["a", "..", "50%", "é", "a\nb"]
         try publish(ids.map { ProductDocument(product: ProductID($0), images: [], recommendations: []) })
-        let publisher = try Publisher(folder: output, model: "m", hasPublished: true)
-        let indexed = publisher.indexedProducts
+        let publisher = try makePublisher()
+        let indexed = publisher.takeIndexedProducts()
         #expect(indexed == ids.map { ProductID($0) }.sorted())
     }
 
@@ -207,6 +213,44 @@ struct PublisherTests {
         for number in 1..<60 { try publish([version(number)]) }
         let seen = reader.stop()
         #expect(seen == Set([0, 1].map { Data(version($0).json(model: "m")) }))
+    }
+
+    @Test("changes one after another give the files and the index that all at once give")
+    func increments() throws {
+        var random = SeededRandom(seed: 3)
+        let publisher = try makePublisher()
+        var current: [String: ProductDocument] = [:]
+        for _ in 0..<40 {
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let name = "p\(Int.random(in: 0..<12, using: &random))"
+                if Bool.random(using: &random) {
+                    current[name] = nil
+                    publisher.remove(ProductID(name))
+                } else {
+                    current[name] = try document(name, [("q", Float.random(in: 0...1, using: &random))])
+                    _ = try publisher.stage(current[name]!)
+                }
+            }
+            _ = try publisher.finish()
+        }
+        let files = try TemporaryFolder.contents(of: output)
+        let other = try TemporaryFolder()
+        let clean = try Publisher(folder: other.path, model: "m", published: [])
+        for document in current.values { _ = try clean.stage(document) }
+        _ = try clean.finish()
+        #expect(try TemporaryFolder.contents(of: other.path) == files)
+        #expect(files.count == current.count + 1)
+    }
+
+    @Test("an output folder that was replaced is noticed")
+    func replaced() throws {
+        let publisher = try makePublisher()
+        let before = publisher.isInPlace
+        try FileManager.default.moveItem(atPath: output, toPath: "\(output)-old")
+        let without = publisher.isInPlace
+        try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+        let after = publisher.isInPlace
+        #expect(before && !without && !after)
     }
 
     @Test("more files than one flush takes are all there")

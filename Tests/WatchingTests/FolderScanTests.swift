@@ -16,7 +16,7 @@ struct FolderScanTests {
         ] {
             try folder.write(name, [1, 2, 3])
         }
-        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        let scan = try FolderScan(of: folder.path, filter: PhotoFilter(extensions: extensions))
         #expect(scan.photos.map(\.path.text) == ["a/deep/er/y.jpg", "a/x.PNG", "b.jpg"])
         #expect(
             scan.photos.allSatisfy {
@@ -36,7 +36,7 @@ struct FolderScanTests {
         }
         #expect(descriptor >= 0)
         close(descriptor)
-        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        let scan = try FolderScan(of: folder.path, filter: PhotoFilter(extensions: extensions))
         #expect(scan.photos.first?.path.name.bytes == bytes)
     }
 
@@ -49,7 +49,7 @@ struct FolderScanTests {
         try manager.createSymbolicLink(atPath: "\(folder.path)/linked", withDestinationPath: "real")
         try manager.createSymbolicLink(atPath: "\(folder.path)/note", withDestinationPath: "/etc/passwd")
         #expect(mkfifo("\(folder.path)/pipe.jpg", 0o644) == 0)
-        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        let scan = try FolderScan(of: folder.path, filter: PhotoFilter(extensions: extensions))
         #expect(scan.photos.map(\.path.text) == ["real/a.jpg"])
         #expect(scan.obstacles.map(\.path.text) == ["link.jpg", "linked", "pipe.jpg"])
         #expect(scan.obstacles.map(\.reason) == [.linkInsteadOfPhoto, .linkInsteadOfFolder, .notAFile])
@@ -60,7 +60,8 @@ struct FolderScanTests {
     func manyFolders() throws {
         let folder = try TemporaryFolder()
         for index in 0..<1500 { try folder.write("f\(index)/a.jpg", [1]) }
-        #expect(try FolderScan(of: folder.path, extensions: extensions).photos.count == 1500)
+        #expect(
+            try FolderScan(of: folder.path, filter: PhotoFilter(extensions: extensions)).photos.count == 1500)
     }
 
     @Test("a tree that is nested without end has an end")
@@ -76,7 +77,7 @@ struct FolderScanTests {
         }
         close(descriptor)
         try folder.write("a.jpg", [1])
-        let scan = try FolderScan(of: folder.path, extensions: extensions)
+        let scan = try FolderScan(of: folder.path, filter: PhotoFilter(extensions: extensions))
         #expect(scan.photos.map(\.path.text) == ["a.jpg"])
         #expect(scan.obstacles.map(\.reason) == [.unreadableFolder(errno: ENAMETOOLONG)])
     }
@@ -84,7 +85,7 @@ struct FolderScanTests {
     @Test("a missing folder is an error, not an empty one")
     func missing() throws {
         #expect(throws: FolderScanError.missing(folder: "/nowhere/at/all")) {
-            try FolderScan(of: "/nowhere/at/all", extensions: extensions)
+            try FolderScan(of: "/nowhere/at/all", filter: PhotoFilter(extensions: extensions))
         }
     }
 

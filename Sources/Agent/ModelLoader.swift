@@ -1,0 +1,44 @@
+import Embedding
+import Foundation
+import Synchronization
+
+/// A network that is loaded once, on a thread of its own, and stays loaded.
+final class ModelLoader: Sendable {
+    private let source: ModelSource
+    private let threads: Int
+    private let hasBegun = Atomic(false)
+    private let result = Mutex<Result<Model, ModelError>?>(nil)
+    private let done = DispatchGroup()
+
+    init(_ source: ModelSource, threads: Int) {
+        self.source = source
+        self.threads = threads
+    }
+
+    /// Begins to load, if nobody has.
+    func begin() {
+        guard
+            hasBegun.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
+                .exchanged
+        else { return }
+        done.enter()
+        Thread { [self] in
+            let loaded = Result { () throws(ModelError) in try source.load(threads: threads) }
+            result.withLock { $0 = loaded }
+            done.leave()
+        }.start()
+    }
+
+    /// Whether there is nothing to wait for any more.
+    var isOver: Bool { result.withLock { $0 != nil } }
+
+    /// The network; begins to load it and waits for it.
+    func model() throws(ModelError) -> Model {
+        begin()
+        done.wait()
+        guard let loaded = result.withLock({ $0 }) else {
+            preconditionFailure("loading is over without a result")
+        }
+        return try loaded.get()
+    }
+}
