@@ -80,7 +80,7 @@ let package = Package(
         + rooms("Products", [.product(name: "Crypto", package: "swift-crypto")])
         + rooms("StrictTOML", [toml])
         + rooms("Settings", ["Products", "StrictTOML"])
-        + rooms("Watching", ["Products", "CInotifyTools"])
+        + rooms("Watching", ["Products", "CInotifyTools", "CLinux"])
         + rooms("Imaging", ["Products", "CTurboJPEG", "CPNG", "CWebP", "CImagingKernels"])
         + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
         + rooms("Neighbours", ["Products", "CNeighbourKernels"])
