@@ -23,6 +23,8 @@ let openVINOLibraries: [LinkerSetting] = [
 ]
 
 let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 func rooms(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> [Target] {
@@ -44,6 +46,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
     ],
     targets: [
         // C libraries
@@ -65,7 +70,7 @@ let package = Package(
             name: "imgrec-agent",
             dependencies: [
                 "Agent", "Catalogue", "Embedding", "Publishing", "Settings", "Systemd", "Watching",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
             ],
             swiftSettings: room,
             linkerSettings: openVINOLibraries),
@@ -86,12 +91,14 @@ let package = Package(
         + rooms("Neighbours", ["Products", "CNeighbourKernels"])
         + rooms("Catalogue", ["Products", grdb])
         + rooms("Publishing", ["Products", "CLinux"], resources: [.embedInCode("Resources/gallery.html")])
-        + rooms("Systemd")
+        + rooms("Systemd", [log])
         + rooms(
             "Agent",
             [
                 "Products", "Settings", "Watching", "Imaging", "Embedding", "Neighbours", "Catalogue",
-                "Publishing",
+                "Publishing", "Systemd", log, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "FlyingFox", package: "FlyingFox"),
             ]),
     cLanguageStandard: .c17
 )

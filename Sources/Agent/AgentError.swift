@@ -25,6 +25,12 @@ package enum AgentError: Error, CustomStringConvertible {
     /// The output folder has files of products that this catalogue does not know and that have no photo.
     case outputOfOthers(folder: String, missing: Int, products: Int)
     case cannotWrite(file: String, reason: String)
+    /// The service is stopping; what was not finished is done at the next start.
+    case stopped
+    case cannotServe(socket: String, reason: String)
+    case cannotConnect(socket: String, reason: String)
+    /// What the running agent answered.
+    case remote(message: String, SystemExit)
 
     package var description: String {
         switch self {
@@ -34,7 +40,7 @@ package enum AgentError: Error, CustomStringConvertible {
         case .model(let error): error.description
         case .publishing(let error): error.description
         case .busy(let stateFolder):
-            "another imgrec-agent is working on \(stateFolder). Wait until it has finished, then run this again."
+            "another imgrec-agent is working on \(stateFolder). Wait until it has finished, or stop it, then run this again."
         case .cannotLock(let file, let reason):
             "the lock \(file) cannot be taken: \(reason)"
         case .unknownProduct(let name):
@@ -51,6 +57,14 @@ package enum AgentError: Error, CustomStringConvertible {
             "\(folder) has files of \(products) products that this catalogue does not know, and \(missing) of them have no photo, so nothing was published. If the photos are not where they should be (not mounted?), mend that; if the output folder is another shop's, correct output.folder; if these files are meant to go: imgrec-agent reconcile --allow-mass-removal"
         case .cannotWrite(let file, let reason):
             "\(file) cannot be written: \(reason)"
+        case .stopped:
+            "the agent was stopped before this was finished; it goes on at the next start"
+        case .cannotServe(let socket, let reason):
+            "the control socket \(socket) cannot be opened: \(reason). Correct runtime.folder."
+        case .cannotConnect(let socket, let reason):
+            "the running agent cannot be reached at \(socket): \(reason)"
+        case .remote(let message, _):
+            message
         }
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Products
 
 /// Photos that may be in the making are looked at later: half a photo is not worth reading.
@@ -6,8 +7,8 @@ package struct Deferral: Sendable {
     package var unfinished: Set<ImagePath> = []
     /// Photos that have been closed or moved into their place: these are whole however young.
     package var finished: Set<ImagePath> = []
-    /// Photos that changed later than this, in nanoseconds since 1970, may still be written to.
-    package var youngSinceNanoseconds: Int?
+    /// Photos that changed so short a time ago may still be written to.
+    package var youngFor: Duration?
 
     package init() {}
 
@@ -15,8 +16,13 @@ package struct Deferral: Sendable {
         if finished.contains(path) { return false }
         // A name that was given to a file that has another: nothing is being written.
         if unfinished.contains(path) { return !hasOtherNames }
-        guard let young = youngSinceNanoseconds else { return false }
-        return mtimeNanoseconds > young
+        guard let youngFor else { return false }
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let age = now.tv_sec * 1_000_000_000 + now.tv_nsec - mtimeNanoseconds
+        let limit = Int(youngFor.seconds * 1e9)
+        // A time in the future says nothing.
+        return -limit < age && age < limit
     }
 }
 

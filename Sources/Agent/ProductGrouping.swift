@@ -2,7 +2,9 @@ import Products
 import Settings
 
 /// Tells which product a photo is of.
-struct ProductGrouping {
+///
+/// `@unchecked Sendable`: a `Regex` is a value that matching does not change.
+struct ProductGrouping: @unchecked Sendable {
     private let pattern: Regex<AnyRegexOutput>?
 
     /// - Parameter pattern: a regular expression whose first group captures the product; empty for the default.

@@ -50,10 +50,25 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
     package var plan: [Change]?
 
     init() {}
+
+    /// Takes in what a later round of the same comparison did.
+    mutating func add(_ later: ReconcileReport) {
+        added += later.added
+        changed += later.changed
+        removed += later.removed
+        retried += later.retried
+        modelChanged += later.modelChanged
+        read += later.read
+        embedded += later.embedded
+        heldBack = later.heldBack
+        products = later.products
+        published.written += later.published.written
+        published.removed += later.published.removed
+    }
 }
 
 /// How far a reconcile is.
-package enum ReconcileProgress: Hashable, Sendable {
+package enum ReconcileProgress: Hashable, Codable, Sendable {
     case scanning
     case embedding(done: Int, of: Int)
     case ranking(done: Int, of: Int)

@@ -29,6 +29,8 @@ package final class Reconciler {
         package var deferral = Deferral()
         /// When it is true no further photo is begun. Called from several threads.
         package var isOver: @Sendable () -> Bool = { false }
+        /// When it is true the round is given up, with `AgentError.stopped`.
+        package var isStopping: @Sendable () -> Bool = { false }
         /// Whether a round that only stored photos may leave ranking and publishing to a later one.
         package var mayPublishLater = false
 
@@ -64,6 +66,14 @@ package final class Reconciler {
     /// In step with the neighbour table of the catalogue; nil where that is not known.
     private var table: NeighbourTable?
 
+    /// What the catalogue knows; nil until it is open.
+    package var catalogue: Catalogue? { opened?.catalogue }
+
+    /// Which product a photo is of.
+    package var product: @Sendable (ImagePath) -> ProductID {
+        { [grouping] in grouping.product(of: $0) }
+    }
+
     /// What is held from the first round to the last. Nobody else works on these folders meanwhile.
     private final class Opened {
         let lock: StateLock
@@ -81,7 +91,7 @@ package final class Reconciler {
 
     /// - Parameters:
     ///   - executable: the running program's path, beside which models are found.
-    ///   - progress: called often, from any thread.
+    ///   - progress: called often, on the thread of the round.
     package init(
         settings: Settings, executable: String,
         progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
@@ -132,7 +142,7 @@ package final class Reconciler {
             let opened = try open()
             network.begin()
             var report = ReconcileReport()
-            try publish(opened, everything: false, &report)
+            try publish(opened, everything: false, Options(), &report)
             _ = try network.model()
         }
     }
@@ -181,8 +191,8 @@ package final class Reconciler {
 
         let mayWait = options.mayPublishLater && departures.isEmpty && scope != .everything
         guard !mayWait else { return }
-        try rank(departures, before: images, options, opened, &round)
-        try publish(opened, everything: scope == .everything, &round.report)
+        try rank(departures, before: images, isWhole: scope == .everything, options, opened, &round)
+        try publish(opened, everything: scope == .everything, options, &round.report)
         round.isPublished = true
         if scope == .everything {
             if round.report.heldBack == 0, round.left.isEmpty {
@@ -312,9 +322,11 @@ package final class Reconciler {
 
     /// Brings the neighbour table up to date with what was stored and what departs.
     ///
-    /// - Parameter before: the photos of the scope as they were known before this round.
+    /// - Parameters:
+    ///   - before: the photos of the scope as they were known before this round.
+    ///   - isWhole: whether the scope is everything.
     private func rank(
-        _ wanted: Departures, before: [ImageRecord], _ options: Options, _ opened: Opened,
+        _ wanted: Departures, before: [ImageRecord], isWhole: Bool, _ options: Options, _ opened: Opened,
         _ round: inout Round
     ) throws {
         let catalogue = opened.catalogue
@@ -323,7 +335,10 @@ package final class Reconciler {
         let isOtherModel = state.model != opened.model
         let isBehind = isOtherModel || state.count != count || !state.unranked.isEmpty
         round.report.products = try catalogue.rankedProductCount()
-        guard isBehind || !wanted.isEmpty else { return }
+        guard isBehind || !wanted.isEmpty else {
+            if state.isHeldBack, isWhole { try catalogue.setHeldBack(false) }
+            return
+        }
 
         var departures = wanted
         let departing = departures.paths
@@ -334,13 +349,18 @@ package final class Reconciler {
             vanishing + options.recentlyVanished, round.report.products + options.recentlyVanished
         )
         var affected = Set(state.unranked)
-        if !options.allowsMassRemoval && vanishing > 0 && isMassRemoval(share, of: all) {
+        // What is held back stays so until all of it is back, not only enough: the rest may be on its way.
+        let isLatched = state.isHeldBack && settings.massRemovalLimit < 1
+        let isHeld = vanishing > 0 && (isLatched || isMassRemoval(share, of: all))
+        if isHeld && !options.allowsMassRemoval {
+            if !state.isHeldBack { try catalogue.setHeldBack(true) }
             round.report.heldBack = vanishing
             departures = Departures()
             guard isBehind else { return }
         } else {
             affected.formUnion(leaving)
             round.vanished = vanishing
+            if state.isHeldBack, isWhole { try catalogue.setHeldBack(false) }
         }
         // After a change of model, a photo that cannot be read now has no vector that could be compared.
         if isOtherModel, !options.allowsMassRemoval {
@@ -348,13 +368,13 @@ package final class Reconciler {
             if unembedded > 0, !round.left.isEmpty || options.mayPublishLater { return }
             guard unembedded == 0 else { throw AgentError.modelIncomplete(photos: unembedded) }
         }
-        try update(affected, departures, state, isOtherModel: isOtherModel, opened, &round.report)
+        try update(affected, departures, state, options, isOtherModel: isOtherModel, opened, &round.report)
     }
 
     /// Computes new rows and makes the change in one transaction.
     private func update(
-        _ affected: Set<ProductID>, _ departures: Departures, _ state: RankingState, isOtherModel: Bool,
-        _ opened: Opened, _ report: inout ReconcileReport
+        _ affected: Set<ProductID>, _ departures: Departures, _ state: RankingState, _ options: Options,
+        isOtherModel: Bool, _ opened: Opened, _ report: inout ReconcileReport
     ) throws {
         let catalogue = opened.catalogue
         let count = settings.recommendationCount
@@ -388,8 +408,9 @@ package final class Reconciler {
         }
         changes += gone.map { ($0, nil) }
         progress(.ranking(done: 0, of: vectors.count))
-        let change = table!.update(changes, threads: settings.effectiveThreads) { [progress] done, total in
+        let change = try table!.update(changes, threads: settings.effectiveThreads) { done, total in
             progress(.ranking(done: done, of: total))
+            if options.isStopping() { throw AgentError.stopped }
         }
         report.products = table!.productCount
         // Another count changes every row, also where its neighbours are as they were.
@@ -441,20 +462,28 @@ package final class Reconciler {
     /// Brings files to what the catalogue says: all of them, or those that are due. Files are compared with what
     /// is on disk, not with what was written last time, so that after a comparison of all they are right whatever
     /// happened to the output folder.
-    private func publish(_ opened: Opened, everything: Bool, _ report: inout ReconcileReport) throws {
+    private func publish(
+        _ opened: Opened, everything: Bool, _ options: Options, _ report: inout ReconcileReport
+    ) throws {
         let catalogue = opened.catalogue
         var everything = everything
         if !opened.publisher.isInPlace {
             opened.publisher = try openPublisher(catalogue)
             everything = true
         }
+        // Given up half-way, what waits to be renamed has to be forgotten.
+        var isFinished = false
+        defer { if !isFinished { self.opened = nil } }
         let publisher = opened.publisher
         var digests: [(product: ProductID, digest: ContentDigest)] = []
         var gone: [ProductID] = []
         let total: Int
         func stage(_ ranked: RankedProduct) throws {
             digests.append((ranked.product, try publisher.stage(ProductDocument(ranked))))
-            if digests.count % 64 == 0 { progress(.publishing(done: digests.count, of: total)) }
+            guard digests.count % 64 == 0 else { return }
+            progress(.publishing(done: digests.count, of: total))
+            // What was written aside so far is written again then.
+            if options.isStopping() { throw AgentError.stopped }
         }
         if everything {
             total = report.products
@@ -464,6 +493,7 @@ package final class Reconciler {
             gone = published.subtracting(digests.map(\.product)).sorted()
         } else {
             let due = try catalogue.dueProducts()
+            isFinished = due.isEmpty
             guard !due.isEmpty else { return }
             total = due.count
             try catalogue.forEach(of: due) { product, ranked in
@@ -472,10 +502,13 @@ package final class Reconciler {
         }
         for product in gone { publisher.remove(product) }
         let outcome = try publisher.finish()
-        try catalogue.notePublished(digests, removed: gone)
+        try catalogue.notePublished(
+            digests, removed: gone,
+            isNewGeneration: outcome.written + outcome.removed > 0 || outcome.isIndexNew)
         report.published.written += outcome.written
         report.published.unchanged += outcome.unchanged
         report.published.removed += outcome.removed
+        isFinished = true
     }
 }
 

@@ -1,9 +1,10 @@
 import Catalogue
+import Foundation
 import Products
 import Settings
 import Watching
 
-/// What is in the catalogue: the same type for the text and for `--json`.
+/// How the agent and its catalogue are: the same type for the text, for `--json` and for the control socket.
 package struct StatusReport: Codable, Hashable, Sendable {
     package struct Model: Codable, Hashable, Sendable {
         package let name: String
@@ -17,6 +18,48 @@ package struct StatusReport: Codable, Hashable, Sendable {
         package let attempts: Int
     }
 
+    package struct Reconcile: Codable, Hashable, Sendable {
+        /// ISO 8601.
+        package let endedAt: String
+        package let found: ReconcileReport
+    }
+
+    package struct Watches: Codable, Hashable, Sendable {
+        package let used: Int
+        /// Folders that the kernel allows no watch for.
+        package let unwatched: [String]
+        /// Why the folder is polled, if it is.
+        package let pollReason: String?
+        /// How often the kernel lost reports of changes.
+        package let overflows: Int
+    }
+
+    /// What only a running agent has.
+    package struct Running: Codable, Hashable, Sendable {
+        package let version: String
+        package let processID: Int
+        /// ISO 8601.
+        package let startedAt: String
+        /// `starting`, `idle`, `working`, `waiting for the image folder`, `holding back removals`, `trouble` or
+        /// `stopping`.
+        package let state: String
+        /// What it is doing, in words; empty where it is idle.
+        package let progress: String
+        /// Photos that are known to wait for being read.
+        package let waiting: Int
+        /// Products and folders that have just changed, and are looked at when they are left alone.
+        package let settling: Int
+        package let photosPerSecond: Double?
+        /// Products that vanished at once and are kept until somebody confirms.
+        package let heldBack: Int
+        package let trouble: String?
+        package let settingsTrouble: String?
+        package let watches: Watches
+        package let memoryBytes: Int?
+    }
+
+    /// Nil where no agent is running; the rest is then from the catalogue.
+    package let running: Running?
     package let imagesFolder: String
     package let outputFolder: String
     package let stateFolder: String
@@ -27,38 +70,73 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package let failed: [Failure]
     /// Products whose file is not known to be up to date.
     package let due: Int
-    /// Whether a reconcile was interrupted before it had published all.
+    /// Whether there is work that was stored and is not published yet.
     package let isInterrupted: Bool
+    /// How often the files of the output folder have changed.
+    package let generation: Int
+    package let lastReconcile: Reconcile?
     /// How many folders the image folder has, itself included; nil where it cannot be listed.
     package let folders: Int?
     /// How many folders the kernel allows to watch.
     package let watchesAllowed: Int?
 
-    /// Reads the catalogue; looks into the image folder for its count of folders only.
+    /// Of a catalogue that no agent is running on.
     package init(settings: Settings) throws(AgentError) {
-        imagesFolder = settings.imagesFolder
-        outputFolder = settings.outputFolder
-        stateFolder = settings.stateFolder
-        folders =
-            (try? FolderScan(
-                of: settings.imagesFolder,
-                filter: PhotoFilter(extensions: [], excludes: settings.imageExcludes)))?.folderCount
-        watchesAllowed = WatchBudget.allowed
         guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) })
         else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
+        let filter = PhotoFilter(extensions: [], excludes: settings.imageExcludes)
+        try self.init(
+            settings: settings, catalogue: catalogue, running: nil,
+            folders: (try? FolderScan(of: settings.imagesFolder, filter: filter))?.folderCount)
+    }
+
+    init(settings: Settings, catalogue: Catalogue, running: Running?, folders: Int?) throws(AgentError) {
+        self.running = running
+        self.folders = folders
+        imagesFolder = settings.imagesFolder
+        outputFolder = settings.outputFolder
+        stateFolder = settings.stateFolder
+        watchesAllowed = WatchBudget.allowed
         let summary = try inRooms { try catalogue.summary() }
         model = summary.model.map { Model(name: $0.name, precision: $0.precision, dimension: $0.dimension) }
         products = summary.products
         photos = summary.ready
         due = summary.due
         isInterrupted = summary.isRankingDue || summary.due > 0
+        generation = summary.generation
+        lastReconcile = try inRooms { try catalogue.lastReconcile() }.flatMap { last in
+            guard let found = try? JSONDecoder().decode(ReconcileReport.self, from: Data(last.report.utf8))
+            else { return nil }
+            let time = Date(timeIntervalSince1970: last.endedAt)
+            return Reconcile(endedAt: time.formatted(.iso8601), found: found)
+        }
         failed = try inRooms { try catalogue.failedImages() }.map { record in
             guard case .failed(let reason, let attempts, _) = record.state else {
                 preconditionFailure("asked for failed photos")
             }
             return Failure(path: record.path.text, reason: reason, attempts: attempts)
         }
+    }
+}
+
+extension StatusReport.Running {
+    init(_ now: ServiceMonitor.Snapshot, watches: FolderWatcher.State, version: String) {
+        self.version = version
+        processID = Int(getpid())
+        startedAt = now.startedAt.formatted(.iso8601)
+        state = now.phase.rawValue
+        progress = now.progress
+        waiting = now.backlog
+        settling = now.settling
+        photosPerSecond = now.photosPerSecond
+        heldBack = now.heldBack
+        trouble = now.trouble
+        settingsTrouble = now.settingsTrouble
+        self.watches = StatusReport.Watches(
+            used: watches.watched, unwatched: watches.unwatched, pollReason: watches.pollReason,
+            overflows: watches.overflows)
+        memoryBytes = residentMemory()
     }
 }

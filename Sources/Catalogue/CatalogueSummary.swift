@@ -12,6 +12,21 @@ package struct CatalogueSummary: Hashable, Sendable {
     /// Products whose file is not known to be up to date.
     package let due: Int
     package let isRankingDue: Bool
+    /// How often the files of the output folder have changed.
+    package let generation: Int
+}
+
+/// When the whole folder was last compared, and what was found.
+package struct LastReconcile: Hashable, Sendable {
+    /// Seconds since 1970.
+    package let endedAt: Double
+    /// JSON.
+    package let report: String
+
+    package init(endedAt: Double, report: String) {
+        self.endedAt = endedAt
+        self.report = report
+    }
 }
 
 extension Catalogue {
@@ -34,7 +49,24 @@ extension Catalogue {
                 failed: try count("SELECT count(*) FROM image WHERE state = 'failed'"),
                 embeddings: try count("SELECT count(*) FROM embedding"),
                 due: try count("SELECT count(*) FROM publication WHERE is_due = 1"),
-                isRankingDue: try count("SELECT EXISTS (SELECT 1 FROM unranked)") == 1)
+                isRankingDue: try count("SELECT EXISTS (SELECT 1 FROM unranked)") == 1,
+                generation: try count("SELECT generation FROM ranking"))
+        }
+    }
+
+    package func lastReconcile() throws(CatalogueError) -> LastReconcile? {
+        try read { database in
+            try Row.fetchOne(database, sql: "SELECT ended_at, report FROM last_reconcile").map {
+                LastReconcile(endedAt: $0["ended_at"], report: $0["report"])
+            }
+        }
+    }
+
+    package func note(_ reconcile: LastReconcile) throws(CatalogueError) {
+        try write { database in
+            try database.run(
+                sql: "INSERT OR REPLACE INTO last_reconcile (id, ended_at, report) VALUES (1, ?, ?)",
+                arguments: [reconcile.endedAt, reconcile.report])
         }
     }
 }

@@ -161,10 +161,13 @@ extension Catalogue {
     /// - Parameters:
     ///   - published: each product's file by its digest.
     ///   - removed: products that have no file any more.
+    ///   - isNewGeneration: whether a file of the output folder has changed.
     package func notePublished(
-        _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID]
+        _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID],
+        isNewGeneration: Bool = true
     ) throws(CatalogueError) {
         try write { database in
+            if isNewGeneration { try database.run(sql: "UPDATE ranking SET generation = generation + 1") }
             for (product, digest) in published {
                 try database.run(
                     sql: """

@@ -25,17 +25,24 @@ package struct RankingState: Hashable, Sendable {
     package let count: Int
     /// Products whose photos have changed since, in the order of their ids.
     package let unranked: [ProductID]
+    /// Whether removals are held back until somebody confirms or the photos are back.
+    package let isHeldBack: Bool
 }
 
 extension Catalogue {
     package func rankingState() throws(CatalogueError) -> RankingState {
         try read { database in
-            let row = try Row.fetchOne(database, sql: "SELECT model, count FROM ranking")!
+            let row = try Row.fetchOne(database, sql: "SELECT model, count, is_held_back FROM ranking")!
             return RankingState(
                 model: (row["model"] as Int64?).map(ModelNumber.init), count: row["count"],
                 unranked: try String.fetchAll(database, sql: "SELECT product FROM unranked ORDER BY product")
-                    .map { ProductID($0) })
+                    .map { ProductID($0) },
+                isHeldBack: row["is_held_back"])
         }
+    }
+
+    package func setHeldBack(_ isHeldBack: Bool) throws(CatalogueError) {
+        try write { try $0.run(sql: "UPDATE ranking SET is_held_back = ?", arguments: [isHeldBack]) }
     }
 
     /// The products that have a row in the neighbour table.

@@ -88,6 +88,19 @@ enum Schema {
             WHERE state = 'ready' AND (SELECT is_due FROM ranking);
         ALTER TABLE ranking DROP COLUMN is_due;
 
+        -- How often the files of the output folder have changed.
+        ALTER TABLE ranking ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+
+        -- Whether removals are held back until somebody confirms or the photos are back.
+        ALTER TABLE ranking ADD COLUMN is_held_back INTEGER NOT NULL DEFAULT 0 CHECK (is_held_back IN (0, 1));
+
+        -- One row: when the whole folder was last compared, in seconds since 1970, and what was found, as JSON.
+        CREATE TABLE last_reconcile (
+            id       INTEGER PRIMARY KEY CHECK (id = 1),
+            ended_at REAL NOT NULL,
+            report   TEXT NOT NULL
+        ) STRICT;
+
         -- Which documents name a product.
         CREATE INDEX neighbour_neighbour ON neighbour (neighbour);
         CREATE INDEX publication_due ON publication (is_due) WHERE is_due = 1;

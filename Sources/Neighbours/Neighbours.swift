@@ -110,11 +110,13 @@ package struct NeighbourTable: Sendable {
     /// - Parameters:
     ///   - changes: each product at most once; nil takes it out.
     ///   - threads: how many cores to use. The result does not depend on it.
-    ///   - progress: called now and then, on the calling thread, with how many of the rows to search are done.
-    package mutating func update(
+    ///   - progress: called now and then, on the calling thread, with how many of the rows to search are done;
+    ///     what it throws ends the update.
+    /// - Throws: what `progress` throws; the table is of no use afterwards.
+    package mutating func update<Failure: Error>(
         _ changes: [(product: ProductID, embedding: Embedding?)], threads: Int,
-        progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
-    ) -> TableChange {
+        progress: (_ done: Int, _ total: Int) throws(Failure) -> Void
+    ) throws(Failure) -> TableChange {
         var change = TableChange()
         var before = forget(changes.compactMap { slots[$0.product] })
         let unchanged = slots.count - changes.count { slots[$0.product] != nil }
@@ -133,16 +135,16 @@ package struct NeighbourTable: Sendable {
 
         // A pool that has all others stays so as long as it has room: also the last may be appended to it.
         let isComplete = poolCounts.map { Int($0) == unchanged - 1 }
-        search(queries, threads: threads, offeringTo: { !isQuery[$0] }, isComplete, &before) {
-            progress($0, queries.count)
+        try search(queries, threads: threads, offeringTo: { !isQuery[$0] }, isComplete, &before) {
+            (done) throws(Failure) in try progress(done, queries.count)
         }
         let wanted = min(count, slots.count - 1)
         let short = products.indices.filter { slot in
             products[slot] != nil && !isQuery[slot] && poolCounts[slot] < wanted
         }
         for slot in short where before[slot] == nil { before[slot] = neighbours(ofSlot: slot) }
-        search(short, threads: threads, offeringTo: { _ in false }, isComplete, &before) {
-            progress(queries.count + $0, queries.count + short.count)
+        try search(short, threads: threads, offeringTo: { _ in false }, isComplete, &before) {
+            (done) throws(Failure) in try progress(queries.count + done, queries.count + short.count)
         }
         change.searchedAgain = short.count
 
@@ -156,6 +158,13 @@ package struct NeighbourTable: Sendable {
         change.rows.sort { $0.product < $1.product }
         change.removed.sort()
         return change
+    }
+
+    /// The same, without being told how far it is.
+    package mutating func update(
+        _ changes: [(product: ProductID, embedding: Embedding?)], threads: Int
+    ) -> TableChange {
+        update(changes, threads: threads) { (_, _) throws(Never) in }
     }
 
     /// Takes slots out of every pool.
@@ -213,10 +222,10 @@ package struct NeighbourTable: Sendable {
     }
 
     /// Makes the pools of some slots anew, and offers these slots to the pools of others.
-    private mutating func search(
+    private mutating func search<Failure: Error>(
         _ queries: [Int], threads: Int, offeringTo isOffered: (Int) -> Bool, _ isComplete: [Bool],
-        _ before: inout [Int: [Neighbour]], progress: (Int) -> Void
-    ) {
+        _ before: inout [Int: [Neighbour]], progress: (Int) throws(Failure) -> Void
+    ) throws(Failure) {
         let offered = products.indices.map { products[$0] != nil && isOffered($0) }
         for start in Swift.stride(from: 0, to: queries.count, by: Scores.queriesAtOnce) {
             let block = Array(queries[start..<min(start + Scores.queriesAtOnce, queries.count)])
@@ -234,7 +243,7 @@ package struct NeighbourTable: Sendable {
                 for (index, entry) in best.entries.enumerated() { pools[query * depth + index] = entry }
                 poolCounts[query] = Int32(best.entries.count)
             }
-            progress(start + block.count)
+            try progress(start + block.count)
         }
     }
 

@@ -15,6 +15,7 @@ package final class Publisher {
         package var written = 0
         package var unchanged = 0
         package var removed = 0
+        package var isIndexNew = false
     }
 
     /// Files that wait between being written aside and being renamed.
@@ -92,8 +93,8 @@ package final class Publisher {
     /// Renames what is staged, removes the files of products that are gone, and then replaces the index.
     package func finish() throws(PublishingError) -> Outcome {
         let indexBytes = index.json(model: model)
-        let isIndexNew = try stage(indexBytes, at: [Index.fileName])
-        let stagedIndex = isIndexNew ? staged.popLast() : nil
+        outcome.isIndexNew = try stage(indexBytes, at: [Index.fileName])
+        let stagedIndex = outcome.isIndexNew ? staged.popLast() : nil
         try flush(with: stagedIndex?.name)
         for path in gone where try folder.remove(path.components) { outcome.removed += 1 }
         gone = []

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 @main
-struct ImgrecAgent: ParsableCommand {
+struct ImgrecAgent: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "imgrec-agent",
         abstract: "Keeps a folder of product photos and the recommendations made from them in step.",
@@ -12,12 +12,16 @@ struct ImgrecAgent: ParsableCommand {
               imgrec-agent reconcile --config shop.toml
               imgrec-agent gallery --config shop.toml --output review.html
 
+            Then 'imgrec-agent run' keeps everything up to date while photos come and go.
+
             Exit codes are those of sysexits.h: 0 done, 64 wrong usage, 65 unreadable photo or damaged data, \
-            66 no such file or folder, 69 no model, 70 a fault of ours, 73 cannot write, 74 input/output error, \
+            66 no such file or folder, 69 no model or no running agent, 70 a fault of ours, 73 cannot write, 74 input/output error, \
             75 try again (another run is working, or a confirmation is needed), 78 wrong settings.
             """,
         version: Version.text,
-        subcommands: [Init.self, Reconcile.self, Status.self, Similar.self, GalleryCommand.self])
+        subcommands: [
+            Init.self, Run.self, Reconcile.self, Status.self, Wait.self, Similar.self, GalleryCommand.self,
+        ])
 }
 
 enum Version {

@@ -10,6 +10,8 @@ struct Reconcile: ParsableCommand {
             Compares the image folder with the catalogue, embeds what is new or changed, ranks, and writes the \
             JSON files whose content changes. It may be interrupted at any time; the next run goes on.
 
+            Where an agent is running on the same settings ('imgrec-agent run'), it does the work.
+
             Example: imgrec-agent reconcile --config shop.toml --dry-run
             """)
 
@@ -32,6 +34,9 @@ struct Reconcile: ParsableCommand {
         let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
         let report = try reportingErrors { () throws(AgentError) in
             defer { display.finish() }
+            if !dryRun, let agent = try ControlClient(settings: settings) {
+                return try agent.reconcile(allowsMassRemoval: allowMassRemoval) { display.show($0) }
+            }
             let reconciler = try Reconciler(settings: settings, executable: executablePath) {
                 display.show($0)
             }

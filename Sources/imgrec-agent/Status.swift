@@ -1,52 +1,124 @@
 import Agent
 import ArgumentParser
+import Foundation
+import Settings
 
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show what is in the catalogue, and which photos failed and why.",
-        discussion: "Example: imgrec-agent status --config shop.toml --json")
+        abstract: "Show how the agent is, what is in the catalogue, and which photos failed and why.",
+        discussion: """
+            Asks the running agent; where none is running, reads the catalogue.
+
+            Example: imgrec-agent status --config shop.toml --watch
+            """)
 
     @OptionGroup var settings: SettingsOption
 
     @Flag(help: "Print as JSON.")
     var json = false
 
+    @Flag(name: [.short, .long], help: "Print again and again, until interrupted.")
+    var watch = false
+
+    private static let watchInterval = 1.0
+
     func run() throws {
         let settings = try settings.load()
-        let report = try reportingErrors { () throws(AgentError) in try StatusReport(settings: settings) }
-        if json {
-            try printJSON(report)
-        } else {
-            print(Self.text(of: report))
-        }
+        repeat {
+            let report = try reportingErrors { () throws(AgentError) in
+                guard let agent = try ControlClient(settings: settings) else {
+                    return try StatusReport(settings: settings)
+                }
+                return try agent.status()
+            }
+            if watch && isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+            if json {
+                try printJSON(report)
+            } else {
+                print(StatusText.text(of: report))
+            }
+            fflush(nil)
+            if watch { Thread.sleep(forTimeInterval: Self.watchInterval) }
+        } while watch
     }
+}
 
-    private static func text(of report: StatusReport) -> String {
-        var lines = [
-            "photos     \(report.imagesFolder)",
-            "output     \(report.outputFolder)",
-            "state      \(report.stateFolder)",
-            "model      "
-                + (report.model.map { "\($0.name), \($0.dimension) dimensions, precision \($0.precision)" }
-                    ?? "none yet"),
-            "products   \(report.products)",
-            "ready      \(counted(report.photos, "photo"))",
-            "failed     \(counted(report.failed.count, "photo"))",
-        ]
-        if report.isInterrupted {
-            lines.append("due        the last run was interrupted; run 'imgrec-agent reconcile' to go on")
+/// The status for a person.
+enum StatusText {
+    static func text(of report: StatusReport) -> String {
+        var lines: [String] = []
+        func line(_ name: String, _ text: String) {
+            lines.append(name.padding(toLength: 11, withPad: " ", startingAt: 0) + printable(text))
         }
-        switch (report.folders, report.watchesAllowed) {
-        case (nil, _):
-            lines.append("folders    the image folder cannot be listed now")
-        case (let folders?, let allowed?):
-            lines.append("folders    \(folders) (inotify allows \(allowed) to be watched)")
-        case (let folders?, nil):
-            lines.append("folders    \(folders)")
+        line("agent", state(of: report))
+        if let trouble = report.running?.trouble { line("trouble", trouble) }
+        if let trouble = report.running?.settingsTrouble { line("settings", "not changed: \(trouble)") }
+        if let held = report.running?.heldBack, held > 0 {
+            line(
+                "brake",
+                "\(counted(held, "product")) vanished at once and are kept; if they are meant to go: imgrec-agent reconcile --allow-mass-removal"
+            )
         }
+        line("photos", report.imagesFolder)
+        line("output", "\(report.outputFolder) (changed \(counted(report.generation, "time")))")
+        line("state", report.stateFolder)
+        line(
+            "model",
+            report.model.map { "\($0.name), \($0.dimension) dimensions, precision \($0.precision)" }
+                ?? "none yet")
+        line("products", "\(report.products)")
+        line("ready", counted(report.photos, "photo"))
+        line("failed", counted(report.failed.count, "photo"))
+        if let running = report.running {
+            if running.waiting + running.settling > 0 {
+                line(
+                    "queue",
+                    "\(counted(running.waiting, "photo")) waiting, \(running.settling) just changed")
+            }
+        } else if report.isInterrupted {
+            line("due", "the last run was interrupted; run 'imgrec-agent reconcile' to go on")
+        }
+        if let last = report.lastReconcile { line("compared", found(last)) }
+        line("folders", folders(of: report))
+        if let memory = report.running?.memoryBytes { line("memory", "\(memory / 1_000_000) MB") }
         for failure in report.failed {
             lines.append("  \(printable(failure.path)): \(printable(failure.reason))")
         }
         return lines.joined(separator: "\n")
+    }
+
+    private static func state(of report: StatusReport) -> String {
+        guard let running = report.running else { return "not running; this is what the catalogue has" }
+        var text = "\(running.state) (process \(running.processID), since \(running.startedAt))"
+        if !running.progress.isEmpty { text += ": \(running.progress)" }
+        return text
+    }
+
+    private static func found(_ last: StatusReport.Reconcile) -> String {
+        let found = last.found
+        var parts: [String] = []
+        func add(_ count: Int, _ what: String) { if count > 0 { parts.append("\(count) \(what)") } }
+        add(found.added, "added")
+        add(found.changed, "changed")
+        add(found.removed, "removed")
+        add(found.heldBack, "products held back")
+        return "\(last.endedAt): \(parts.isEmpty ? "nothing had changed" : parts.joined(separator: ", "))"
+    }
+
+    private static func folders(of report: StatusReport) -> String {
+        guard let folders = report.folders else { return "the image folder is not there" }
+        let allowed = report.watchesAllowed.map { " (inotify allows \($0) to be watched)" } ?? ""
+        guard let watches = report.running?.watches else { return "\(folders)\(allowed)" }
+        var text = "\(watches.used) watched\(allowed)"
+        if !watches.unwatched.isEmpty {
+            let wanted = max(524_288, (report.watchesAllowed ?? 0) * 4)
+            text +=
+                "; \(watches.unwatched.count) cannot be and are polled: sysctl fs.inotify.max_user_watches=\(wanted)"
+        }
+        if let reason = watches.pollReason { text += "; polled, for \(reason)" }
+        if watches.overflows > 0 {
+            text += "; reports were lost \(counted(watches.overflows, "time")) and the folder compared"
+        }
+        return text
     }
 }

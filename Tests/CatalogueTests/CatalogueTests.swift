@@ -93,13 +93,18 @@ struct CatalogueTests {
         try catalogue.store(
             images: [try Self.image("x.jpg", .failed(reason: "r", attempts: 1, under: nil))], embeddings: [],
             model: model)
-        #expect(try catalogue.rankingState() == RankingState(model: nil, count: 0, unranked: []))
+        #expect(
+            try catalogue.rankingState()
+                == RankingState(model: nil, count: 0, unranked: [], isHeldBack: false))
         try store([("a.jpg", 1), ("b.jpg", 2)])
         #expect(try catalogue.rankingState().unranked.map(\.text) == ["a", "b"])
         try rank([("a", [])])
         #expect(
             try catalogue.rankingState()
-                == RankingState(model: model, count: 2, unranked: [ProductID("b")]))
+                == RankingState(
+                    model: model, count: 2, unranked: [ProductID("b")], isHeldBack: false))
+        try catalogue.setHeldBack(true)
+        #expect(try catalogue.rankingState().isHeldBack)
         #expect(try catalogue.rankedProducts(among: ["a", "b"].map { ProductID($0) }).map(\.text) == ["a"])
     }
 

@@ -159,7 +159,7 @@ struct NeighboursTests {
         var table = NeighbourTable(dimension: 8, count: 1)
         var last = 0
         _ = table.update(vectors(count: 70, dimension: 8, seed: 2).map { ($0.key, $0.value) }, threads: 2) {
-            done, total in
+            (done, total) throws(Never) in
             #expect(done > last && total == 70)
             last = done
         }

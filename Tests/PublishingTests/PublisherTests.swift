@@ -80,7 +80,7 @@ struct PublisherTests {
         #expect(try attributes() == before)
         #expect(
             try publish([try document("a", [("b", 0.25)]), try document("b")])
-                == Publisher.Outcome(written: 1, unchanged: 1, removed: 0))
+                == Publisher.Outcome(written: 1, unchanged: 1, removed: 0, isIndexNew: true))
     }
 
     /// Inode and modification time of every file.

@@ -1,14 +1,11 @@
-import Agent
-import ArgumentParser
 import Catalogue
 import Embedding
-import Foundation
 import Publishing
 import Settings
 import Watching
 
 /// The exit codes of sysexits.h that we use.
-enum SystemExit: Int32 {
+package enum SystemExit: Int32, Codable, Sendable {
     case dataError = 65
     case noInput = 66
     case unavailable = 69
@@ -20,7 +17,7 @@ enum SystemExit: Int32 {
 }
 
 extension AgentError {
-    var systemExit: SystemExit {
+    package var systemExit: SystemExit {
         switch self {
         case .settings(.noFile): .noInput
         case .settings: .settings
@@ -38,25 +35,10 @@ extension AgentError {
         case .cannotLock, .cannotWrite: .cannotCreate
         case .unknownProduct: .noInput
         case .unreadablePhoto: .dataError
+        case .stopped: .tryAgain
+        case .cannotServe: .cannotCreate
+        case .remote(_, let exit): exit
+        case .cannotConnect: .unavailable
         }
     }
-}
-
-/// Runs a body; an error becomes a sentence on standard error and an exit code.
-func reportingErrors<Value>(_ body: () throws(AgentError) -> Value) throws -> Value {
-    do throws(AgentError) {
-        return try body()
-    } catch {
-        printError(error.description)
-        throw ExitCode(error.systemExit.rawValue)
-    }
-}
-
-func printError(_ message: String) {
-    writeError("imgrec-agent: \(message)\n")
-}
-
-/// Writes to standard error; where that is closed there is nobody to tell.
-func writeError(_ text: String) {
-    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
 }

@@ -1,0 +1,236 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import Settings
+import Synchronization
+import Systemd
+import UnixSignals
+import Watching
+
+/// The long-running agent: the work loop, the control socket, and what the service manager is told.
+package final class AgentService: Service {
+    private let settingsFile: String
+    private let executable: String
+    private let version: String
+    private let log: Logger
+    private let notifier: ServiceNotifier
+    private let monitor = ServiceMonitor()
+    private let current: Mutex<(settings: Settings, loop: WorkLoop)>
+    private let endings = AsyncStream.makeStream(of: Ending.self)
+    private let isReloading = Atomic(false)
+    private let listening = AsyncStream.makeStream(of: Void.self)
+
+    private enum Ending: Sendable {
+        case asked
+        case failed(AgentError)
+    }
+
+    /// A stop takes no longer than this, whatever the agent is at: it may be killed at any moment anyway.
+    private static let longestStop = Duration.milliseconds(4500)
+
+    /// - Parameters:
+    ///   - settings: as read from the file.
+    ///   - settingsFile: read again on SIGHUP.
+    package init(
+        settings: Settings, settingsFile: String, executable: String, version: String, log: Logger,
+        notifier: ServiceNotifier
+    ) {
+        self.settingsFile = settingsFile
+        self.executable = executable
+        self.version = version
+        self.log = log
+        self.notifier = notifier
+        current = Mutex(
+            (
+                settings,
+                WorkLoop(
+                    settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor
+                )
+            ))
+    }
+
+    /// Runs until SIGTERM or SIGINT.
+    ///
+    /// - Throws: what ended it otherwise.
+    package static func run(
+        settings: Settings, settingsFile: String, executable: String, version: String, log: Logger,
+        notifier: ServiceNotifier = .current
+    ) async throws(AgentError) {
+        let agent = AgentService(
+            settings: settings, settingsFile: settingsFile, executable: executable, version: version,
+            log: log,
+            notifier: notifier)
+        try prepareSocket(settings)
+        var configuration = ServiceGroupConfiguration(
+            services: [
+                .init(
+                    service: ControlServer(path: settings.controlSocket, agent: agent),
+                    successTerminationBehavior: .ignore, failureTerminationBehavior: .cancelGroup),
+                .init(service: Reloading(agent: agent), successTerminationBehavior: .ignore),
+                .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() })
+        configuration.maximumGracefulShutdownDuration = longestStop
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch let error as AgentError {
+            throw error
+        } catch {
+            throw .cannotServe(socket: settings.controlSocket, reason: "\(error)")
+        }
+    }
+
+    /// Makes the runtime folder, and removes a socket that nobody listens on.
+    private static func prepareSocket(_ settings: Settings) throws(AgentError) {
+        let (folder, socket) = (settings.runtimeFolder, settings.controlSocket)
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw .cannotServe(socket: socket, reason: error.localizedDescription)
+        }
+        // Throws where somebody listens whom we may not speak to.
+        if try ControlClient(settings: settings) != nil { throw .busy(stateFolder: settings.stateFolder) }
+        guard unlink(socket) == 0 || errno == ENOENT else {
+            throw .cannotServe(socket: socket, reason: String(cString: strerror(errno)))
+        }
+    }
+
+    // MARK: Running
+
+    package func run() async throws {
+        // systemd and people may speak to it as soon as it is ready.
+        for await _ in listening.stream { break }
+        try await withGracefulShutdownHandler {
+            try await start(current.withLock { $0.loop })
+            log.notice("ready")
+            notifier.ready()
+            for await ending in endings.stream {
+                if case .failed(let error) = ending { throw error }
+                break
+            }
+        } onGracefulShutdown: { [self] in
+            notifier.stopping()
+            log.notice("stopping")
+            current.withLock { $0.loop.stop() }
+            // Whatever hangs: everything is on disk, and the next start goes on.
+            Thread.detachNewThread {
+                Thread.sleep(forTimeInterval: Self.longestStop.seconds)
+                _exit(0)
+            }
+        }
+    }
+
+    func controlIsListening() {
+        listening.continuation.yield()
+        listening.continuation.finish()
+    }
+
+    /// Starts a loop and waits until it is ready.
+    private func start(_ loop: WorkLoop) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            loop.start {
+                continuation.resume(with: $0.mapError { $0 as any Error })
+            } onEnd: { [self] error in
+                if let error {
+                    endings.continuation.yield(.failed(error))
+                } else if !isReloading.load(ordering: .acquiring) {
+                    endings.continuation.yield(.asked)
+                }
+            }
+        }
+    }
+
+    // MARK: Settings read again
+
+    /// Reads the settings again. Whatever is wrong with them, the old ones stay in force.
+    func reload() async {
+        notifier.reloading()
+        defer { notifier.ready() }
+        do throws(AgentError) {
+            let new = try inRooms { try Settings(file: settingsFile) }
+            let old = current.withLock { $0.settings }
+            guard new != old else {
+                monitor.update { $0.settingsTrouble = nil }
+                return log.notice("the settings are as they were")
+            }
+            guard new.runtimeFolder == old.runtimeFolder, new.logLevel == old.logLevel else {
+                throw .remote(
+                    message: "runtime.folder and log.level take effect at the next start; restart the agent",
+                    .settings)
+            }
+            // What can be known before the old loop is given up.
+            _ = try Reconciler(settings: new, executable: executable)
+            await replace(with: new, old: old)
+        } catch {
+            keepSettings(because: error)
+        }
+    }
+
+    private func keepSettings(because error: AgentError) {
+        log.error("the settings were not changed: \(error)")
+        monitor.update { $0.settingsTrouble = error.description }
+    }
+
+    private func replace(with new: Settings, old: Settings) async {
+        isReloading.store(true, ordering: .releasing)
+        defer { isReloading.store(false, ordering: .releasing) }
+        await end(current.withLock { $0.loop })
+        do {
+            try await begin(new)
+            monitor.update { $0.settingsTrouble = nil }
+            log.notice("the settings were read again and are in force")
+        } catch {
+            do {
+                try await begin(old)
+                keepSettings(because: error as? AgentError ?? .stopped)
+            } catch {
+                endings.continuation.yield(.failed(error as? AgentError ?? .stopped))
+            }
+        }
+    }
+
+    private func end(_ loop: WorkLoop) async {
+        loop.stop()
+        while !loop.hasEnded { try? await Task.sleep(for: .milliseconds(20)) }
+    }
+
+    private func begin(_ settings: Settings) async throws {
+        let loop = WorkLoop(
+            settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor)
+        current.withLock { $0 = (settings, loop) }
+        try await start(loop)
+    }
+
+    // MARK: For the control socket
+
+    func ask(_ request: ReconcileRequest) { current.withLock { $0.loop }.ask(request) }
+
+    func status() throws -> StatusReport {
+        let (settings, loop) = current.withLock { $0 }
+        let watches = loop.watches
+        guard let catalogue = loop.catalogue else { throw AgentError.stopped }
+        return try StatusReport(
+            settings: settings, catalogue: catalogue,
+            running: StatusReport.Running(monitor.current, watches: watches, version: version),
+            folders: watches.isFolderThere ? watches.watched + watches.unwatched.count : nil)
+    }
+
+    func metrics() throws -> String { Metrics(try status(), monitor.current.counters).exposition }
+
+    var isWell: Bool {
+        let now = monitor.current
+        return now.trouble == nil && now.phase != .stopping && now.phase != .starting
+    }
+}
+
+/// Reads the settings again on SIGHUP.
+private struct Reloading: Service {
+    let agent: AgentService
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            await agent.reload()
+        }
+    }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import Settings
+
+/// Speaks to a running agent over its control socket. Waits; for commands.
+///
+/// FlyingFox's client reads an answer whole before it gives it back, and progress is to be seen while it happens:
+/// hence these few lines of HTTP/1.1.
+package struct ControlClient: ~Copyable {
+    private let socket: String
+
+    /// Nil where no agent listens.
+    ///
+    /// - Throws: where one does but does not let us in.
+    package init?(settings: Settings) throws(AgentError) {
+        socket = settings.controlSocket
+        guard FileManager.default.fileExists(atPath: socket) || access(settings.runtimeFolder, X_OK) != 0
+        else {
+            return nil
+        }
+        do throws(ConnectFailure) {
+            close(try Self.connect(to: socket))
+        } catch {
+            switch error.errno {
+            // A socket that nobody listens on was left by an agent that was killed.
+            case ENOENT, ENOTDIR, ECONNREFUSED: return nil
+            case EACCES, EPERM:
+                throw .cannotConnect(
+                    socket: socket,
+                    reason:
+                        "you may not use it. Run this as root, or join its group: usermod --append --groups imgrec-agent USER"
+                )
+            default: throw .cannotConnect(socket: socket, reason: String(cString: strerror(error.errno)))
+            }
+        }
+    }
+
+    /// How the running agent is.
+    package borrowing func status() throws(AgentError) -> StatusReport {
+        var body = Data()
+        try request("GET", "/status") { body.append($0) }
+        do {
+            return try JSONDecoder().decode(StatusReport.self, from: body)
+        } catch {
+            throw .cannotConnect(
+                socket: socket, reason: "its answer is not understood; is it of another version?")
+        }
+    }
+
+    /// Has everything compared, and waits until it is published.
+    package borrowing func reconcile(
+        allowsMassRemoval: Bool, progress: (ReconcileProgress) -> Void
+    ) throws(AgentError) -> ReconcileReport {
+        var text = Data()
+        var last = Control.Line()
+        try request("POST", "/reconcile\(allowsMassRemoval ? "?allow-mass-removal=1" : "")") { part in
+            text.append(part)
+            while let end = text.firstIndex(of: UInt8(ascii: "\n")) {
+                if let line = try? JSONDecoder().decode(Control.Line.self, from: text[..<end]) {
+                    last = line
+                    if let step = line.progress { progress(step) }
+                }
+                text = Data(text[(end + 1)...])
+            }
+        }
+        if let error = last.error { throw .remote(message: error.message, error.exitCode) }
+        guard let report = last.report else {
+            throw .cannotConnect(socket: socket, reason: "it went away before it was done; run this again")
+        }
+        return report
+    }
+
+    // MARK: HTTP
+
+    private borrowing func request(_ method: String, _ target: String, _ body: (Data) -> Void)
+        throws(AgentError)
+    {
+        let descriptor: Int32
+        do throws(ConnectFailure) { descriptor = try Self.connect(to: socket) } catch {
+            throw .cannotConnect(socket: socket, reason: String(cString: strerror(error.errno)))
+        }
+        let connection = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        do {
+            try connection.write(
+                contentsOf: Data(
+                    "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                        .utf8))
+            var received = Data()
+            var decoder: ChunkDecoder?
+            while let part = try connection.read(upToCount: 1 << 16), !part.isEmpty {
+                received.append(part)
+                if decoder == nil, let end = received.firstRange(of: Data("\r\n\r\n".utf8)) {
+                    let head = String(decoding: received[..<end.lowerBound], as: UTF8.self)
+                    guard head.contains(" 200 ") else {
+                        throw AgentError.cannotConnect(
+                            socket: socket, reason: "it answers: \(head.prefix { $0 != "\r" })")
+                    }
+                    decoder = ChunkDecoder(isChunked: head.lowercased().contains("chunked"))
+                    received = Data(received[end.upperBound...])
+                }
+                if decoder != nil { body(decoder!.take(&received)) }
+            }
+        } catch let error as AgentError {
+            throw error
+        } catch {
+            throw .cannotConnect(socket: socket, reason: error.localizedDescription)
+        }
+    }
+
+    private struct ConnectFailure: Error { let errno: Int32 }
+
+    private static func connect(to path: String) throws(ConnectFailure) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw ConnectFailure(errno: ENAMETOOLONG)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw ConnectFailure(errno: errno) }
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            let number = errno
+            close(descriptor)
+            throw ConnectFailure(errno: number)
+        }
+        return descriptor
+    }
+}
+
+/// Takes the chunks' sizes out of a body (RFC 9112, 7.1).
+private struct ChunkDecoder {
+    let isChunked: Bool
+    private var remaining = 0
+
+    init(isChunked: Bool) { self.isChunked = isChunked }
+
+    /// What can be decoded of what was received, which is taken away from it.
+    mutating func take(_ received: inout Data) -> Data {
+        guard isChunked else {
+            defer { received = Data() }
+            return received
+        }
+        var decoded = Data()
+        while true {
+            if remaining > 0 {
+                let part = received.prefix(remaining)
+                guard !part.isEmpty else { return decoded }
+                decoded.append(part)
+                remaining -= part.count
+                received = Data(received.dropFirst(part.count))
+            } else {
+                // After a chunk's bytes its end of line, and then the next one's size.
+                guard let end = received.firstRange(of: Data("\r\n".utf8)) else { return decoded }
+                let size = String(decoding: received[..<end.lowerBound], as: UTF8.self)
+                received = Data(received[end.upperBound...])
+                remaining = Int(size.prefix { $0 != ";" }, radix: 16) ?? 0
+            }
+        }
+    }
+}

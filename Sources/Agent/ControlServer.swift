@@ -1,0 +1,95 @@
+import FlyingFox
+import FlyingSocks
+import Foundation
+import Logging
+import ServiceLifecycle
+
+/// Answers on the control socket: a Unix socket, never one of a network.
+struct ControlServer: Service {
+    let path: String
+    let agent: AgentService
+
+    func run() async throws {
+        let server = HTTPServer(address: .unix(path: path), logger: .disabled)
+        await server.appendRoute("GET /status") { _ in try answer(try agent.status()) }
+        await server.appendRoute("GET /metrics") { _ in
+            HTTPResponse(
+                statusCode: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
+                body: Data(try agent.metrics().utf8))
+        }
+        await server.appendRoute("GET /healthz") { _ in
+            let isWell = agent.isWell
+            return HTTPResponse(
+                statusCode: isWell ? .ok : .serviceUnavailable, headers: [.contentType: "text/plain"],
+                body: Data((isWell ? "ok\n" : "trouble; see /status\n").utf8))
+        }
+        await server.appendRoute("POST /reconcile") { request in
+            let allows = request.query.contains { $0.name == "allow-mass-removal" && $0.value == "1" }
+            return HTTPResponse(
+                statusCode: .ok, headers: [.contentType: "application/x-ndjson"],
+                body: HTTPBodySequence(from: ReconcileLines(agent: agent, allowsMassRemoval: allows)))
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            try await server.waitUntilListening()
+            // Until now nobody but the owner could connect.
+            chmod(path, 0o660)
+            agent.controlIsListening()
+            await withGracefulShutdownHandler {
+                _ = try? await group.next()
+            } onGracefulShutdown: {
+                Task { await server.stop(timeout: 1) }
+            }
+            group.cancelAll()
+        }
+        unlink(path)
+    }
+
+    private func answer(_ value: some Encodable) throws -> HTTPResponse {
+        HTTPResponse(
+            statusCode: .ok, headers: [.contentType: "application/json"],
+            body: try JSONEncoder().encode(value))
+    }
+}
+
+/// The lines of a streamed answer, as they come.
+private struct ReconcileLines: AsyncBufferedSequence {
+    typealias Element = UInt8
+
+    let agent: AgentService
+    let allowsMassRemoval: Bool
+
+    func makeAsyncIterator() -> Iterator {
+        let (lines, continuation) = AsyncStream.makeStream(
+            of: Control.Line.self, bufferingPolicy: .bufferingNewest(64))
+        let request = ReconcileRequest(allowsMassRemoval: allowsMassRemoval) { event in
+            switch event {
+            case .progress(let progress):
+                continuation.yield(Control.Line(progress: progress))
+            case .done(let report):
+                continuation.yield(Control.Line(report: report))
+                continuation.finish()
+            case .failed(let error):
+                continuation.yield(
+                    Control.Line(
+                        error: Control.Failure(message: error.description, exitCode: error.systemExit)))
+                continuation.finish()
+            }
+        }
+        agent.ask(request)
+        return Iterator(lines: lines.makeAsyncIterator())
+    }
+
+    struct Iterator: AsyncBufferedIteratorProtocol {
+        var lines: AsyncStream<Control.Line>.Iterator
+
+        mutating func next() async throws -> UInt8? {
+            preconditionFailure("FlyingFox reads buffers")
+        }
+
+        mutating func nextBuffer(suggested count: Int) async throws -> [UInt8]? {
+            guard let line = await lines.next() else { return nil }
+            return Array(try JSONEncoder().encode(line)) + [UInt8(ascii: "\n")]
+        }
+    }
+}

@@ -1,0 +1,173 @@
+import Products
+import Watching
+
+/// What is to be looked at, and when: turns a stream of hints into batches.
+///
+/// A pure state machine: time comes in as a parameter, nothing is waited for here.
+///
+/// - Hints for one product are one look, when it has been left alone for `settle`, at the latest `settleLimit` after
+///   the first.
+/// - While photos are being removed, removals wait for each other in the same way: a folder that is emptied photo by
+///   photo is one change, which the brake on mass removal sees whole, and a rename is not a removal.
+/// - Photos that somebody has begun to write wait until they are closed.
+struct LookQueue {
+    typealias Instant = ContinuousClock.Instant
+
+    struct Timing: Hashable, Sendable {
+        var settle: Duration
+        var settleLimit: Duration
+    }
+
+    /// What is due together.
+    struct Batch: Hashable {
+        var places: [ImagePath] = []
+        /// Photos that are known to be whole.
+        var finished: Set<ImagePath> = []
+        /// Why everything is to be looked at, if it is.
+        var everything: Set<FolderChange.EverythingReason> = []
+    }
+
+    private struct Pending {
+        let first: Instant
+        var last: Instant
+        var places: [ImagePath: FolderChange.PhotoChange?] = [:]
+
+        var hasRemoval: Bool { places.values.contains { $0 == .gone || $0 == nil } }
+    }
+
+    private let timing: Timing
+    private let product: @Sendable (ImagePath) -> ProductID
+    private var pending: [ProductID: Pending] = [:]
+    private var everything: Set<FolderChange.EverythingReason> = []
+    private var everythingSince: (first: Instant, last: Instant)?
+    private var removals: (first: Instant, last: Instant)?
+    /// Photos that are looked at again at some time, because they may be in the making.
+    private var later: [ImagePath: Instant] = [:]
+    /// Photos that were begun and not finished, and since when.
+    private var begun: [ImagePath: Instant] = [:]
+
+    /// Whoever made a name without writing (a link, or a file made elsewhere) closes nothing: after so long without a
+    /// change the photo is taken as it is.
+    static let longestBegun = Duration.seconds(10)
+
+    init(_ timing: Timing, product: @escaping @Sendable (ImagePath) -> ProductID) {
+        self.timing = timing
+        self.product = product
+    }
+
+    /// How many products and folders wait.
+    var count: Int { pending.count + later.count + (everything.isEmpty ? 0 : 1) }
+
+    /// Takes a hint in.
+    mutating func note(_ change: FolderChange, at now: Instant) {
+        switch change {
+        case .photo(let path, let photoChange):
+            switch photoChange {
+            case .begun: begun[path] = now
+            case .finished, .gone: begun[path] = nil
+            case .touched: break
+            }
+            add(path, photoChange, to: product(path), now)
+            if photoChange == .gone { noteRemoval(now) }
+        case .folder(let path):
+            add(path, nil, to: ProductID(path.name), now)
+            noteRemoval(now)
+        case .everything(let reason):
+            everything.insert(reason)
+            everythingSince = (everythingSince?.first ?? now, now)
+        }
+    }
+
+    /// Has photos looked at again after a while.
+    mutating func postpone(_ paths: [ImagePath], at now: Instant) {
+        for path in paths { later[path] = now + timing.settleLimit }
+    }
+
+    /// What must not be read yet, for a look at this time.
+    func deferral(finished: Set<ImagePath>, at now: Instant) -> Deferral {
+        var deferral = Deferral()
+        deferral.finished = finished
+        deferral.unfinished = Set(begun.filter { now - $0.value < Self.longestBegun }.keys)
+        return deferral
+    }
+
+    /// What is due by now, or nil.
+    mutating func takeDue(at now: Instant) -> Batch? {
+        if let since = everythingSince, due(since) <= now { return takeAll() }
+        var batch = Batch()
+        for (product, entry) in pending where due(entry) <= now {
+            pending[product] = nil
+            batch.add(entry.places)
+        }
+        for (path, due) in later where due <= now {
+            later[path] = nil
+            batch.places.append(path)
+        }
+        begun = begun.filter { now - $0.value < Self.longestBegun }
+        if !pending.values.contains(where: \.hasRemoval) { removals = nil }
+        guard !batch.places.isEmpty else { return nil }
+        batch.places.sort()
+        return batch
+    }
+
+    /// All that waits, for somebody who looks at everything.
+    mutating func takeAll() -> Batch {
+        var batch = Batch()
+        for entry in pending.values { batch.add(entry.places) }
+        batch.places += later.keys
+        batch.places.sort()
+        batch.everything = everything
+        pending = [:]
+        later = [:]
+        everything = []
+        everythingSince = nil
+        removals = nil
+        return batch
+    }
+
+    /// When something is due next; nil while nothing waits.
+    var nextDue: Instant? {
+        var next = everythingSince.map { due($0) }
+        for entry in pending.values { next = min(next ?? due(entry), due(entry)) }
+        for due in later.values { next = min(next ?? due, due) }
+        return next
+    }
+
+    // MARK: When
+
+    private mutating func add(
+        _ path: ImagePath, _ change: FolderChange.PhotoChange?, to product: ProductID, _ now: Instant
+    ) {
+        later[path] = nil
+        var entry = pending[product] ?? Pending(first: now, last: now)
+        entry.last = now
+        // A photo that was finished is whole, whatever else happens to it but being begun anew.
+        if change == .touched, entry.places[path] == .some(.finished) {
+            pending[product] = entry
+            return
+        }
+        entry.places[path] = .some(change)
+        pending[product] = entry
+    }
+
+    private mutating func noteRemoval(_ now: Instant) { removals = (removals?.first ?? now, now) }
+
+    private func due(_ times: (first: Instant, last: Instant)) -> Instant {
+        min(times.last + timing.settle, times.first + timing.settleLimit)
+    }
+
+    private func due(_ entry: Pending) -> Instant {
+        let own = due((entry.first, entry.last))
+        guard let removals, entry.hasRemoval else { return own }
+        return max(own, due(removals))
+    }
+}
+
+extension LookQueue.Batch {
+    fileprivate mutating func add(_ places: [ImagePath: FolderChange.PhotoChange?]) {
+        for (path, change) in places {
+            self.places.append(path)
+            if change == .finished { finished.insert(path) }
+        }
+    }
+}

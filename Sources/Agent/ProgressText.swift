@@ -1,0 +1,58 @@
+import Foundation
+
+/// How far something is, in words: `embedded 812 of 10400, 170/s, about 56 s left`.
+package struct ProgressText: Sendable {
+    private var phase = ""
+    private var phaseStart = ContinuousClock.now
+
+    package init() {}
+
+    package struct Line: Hashable, Sendable {
+        package let text: String
+        package let done: Int
+        package let total: Int
+        /// Whether another phase has begun.
+        package let isNewPhase: Bool
+    }
+
+    package mutating func line(of progress: ReconcileProgress) -> Line {
+        let (phase, done, total) = Self.parts(of: progress)
+        let now = ContinuousClock.now
+        let isNew = phase != self.phase
+        if isNew {
+            self.phase = phase
+            phaseStart = now
+        }
+        return Line(
+            text: Self.text(phase, done: done, total: total, seconds: (now - phaseStart).seconds), done: done,
+            total: total, isNewPhase: isNew)
+    }
+
+    private static func parts(of progress: ReconcileProgress) -> (phase: String, done: Int, total: Int) {
+        switch progress {
+        case .scanning: ("listing photos", 0, 0)
+        case .embedding(let done, let total): ("embedded", done, total)
+        case .ranking(let done, let total): ("ranked", done, total)
+        case .publishing(let done, let total): ("published", done, total)
+        }
+    }
+
+    /// - Parameter seconds: how long it has taken so far.
+    static func text(_ phase: String, done: Int, total: Int, seconds: Double) -> String {
+        guard total > 0 else { return phase }
+        var text = "\(phase) \(done) of \(total)"
+        if done > 0 && seconds > 0.5 && done < total {
+            let rate = Double(done) / seconds
+            text += String(
+                format: ", %.0f/s, about %@ left", rate, duration(seconds: Double(total - done) / rate))
+        }
+        return text
+    }
+
+    private static func duration(seconds: Double) -> String {
+        let seconds = Int(seconds.rounded(.up))
+        if seconds < 90 { return "\(seconds) s" }
+        if seconds < 90 * 60 { return "\(seconds / 60) min" }
+        return "\(seconds / 3600) h \(seconds % 3600 / 60) min"
+    }
+}

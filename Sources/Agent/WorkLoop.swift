@@ -1,0 +1,563 @@
+import Catalogue
+import Foundation
+import Logging
+import Products
+import Settings
+import Synchronization
+import Systemd
+import Watching
+
+/// The running agent's one thread of work: takes hints and wishes, and runs rounds of the `Reconciler`.
+///
+/// Whatever is to be done becomes one of four turns, in this order: everything is compared (at the start, on request,
+/// every hour, after lost reports or trouble); places with changes are looked at; photos of the backlog are; or what
+/// was stored is published. A turn is over in about two seconds, so that a change does not wait for a large import.
+///
+/// `@unchecked Sendable`: `shared` is behind its lock; the rest belongs to the loop's thread.
+final class WorkLoop: @unchecked Sendable {
+    private struct Shared {
+        var queue: LookQueue
+        var requests: [ReconcileRequest] = []
+        var isStopping = false
+        var hasEnded = false
+    }
+
+    private enum Turn {
+        case everything(LookQueue.Batch, [ReconcileRequest])
+        case places(LookQueue.Batch)
+        case backlog
+        case publish
+    }
+
+    /// How long reading and embedding may take in one turn.
+    private static let slice = Duration.seconds(2)
+    /// Publishing may take one part in so many of the time while photos wait.
+    private static let publishShare = 5
+    /// Products that vanish within so long count as vanishing at once.
+    private static let vanishingWindow = Duration.seconds(600)
+    private static let longestBackOff = Duration.seconds(60)
+    /// How long the watcher may be silent before the watchdog is no longer told that all is well.
+    private static let longestSilence = Duration.seconds(45)
+
+    private let settings: Settings
+    private let executable: String
+    private let log: Logger
+    private let notifier: ServiceNotifier
+    private let monitor: ServiceMonitor
+    private let watcher: FolderWatcher
+    private let condition: NSCondition
+    private var shared: Shared
+    private let openCatalogue = Mutex<Catalogue?>(nil)
+
+    // The thread's own.
+    private var backlog: [ImagePath] = []
+    private var backlogStart = 0
+    /// The comparison that the backlog belongs to, and whom to tell of it.
+    private var job: Job?
+    private var owesPublishing = false
+    private var lastPublish = ContinuousClock.now
+    private var publishCost = Duration.zero
+    private var nextReconcile = ContinuousClock.now
+    private var retryAt: ContinuousClock.Instant?
+    private var backOff = Duration.zero
+    private var vanished: [(at: ContinuousClock.Instant, count: Int)] = []
+    private var heldBack = 0
+    private var display = ProgressText()
+    private var lastPulse: ContinuousClock.Instant?
+
+    private struct Job {
+        let start = ContinuousClock.now
+        var report = ReconcileReport()
+        var requests: [ReconcileRequest]
+        /// Photos that have to be looked at once more before the comparison is over.
+        var awaited: Set<ImagePath> = []
+        /// Photos that were read for it, and all that are to be.
+        var done = 0
+        var total = 0
+    }
+
+    init(
+        settings: Settings, executable: String, log: Logger, notifier: ServiceNotifier,
+        monitor: ServiceMonitor
+    ) {
+        self.settings = settings
+        self.executable = executable
+        self.log = log
+        self.notifier = notifier
+        self.monitor = monitor
+        let grouping = ProductGrouping(pattern: settings.productPattern)
+        let condition = NSCondition()
+        self.condition = condition
+        shared = Shared(
+            queue: LookQueue(.init(settle: settings.settle, settleLimit: settings.settleLimit)) {
+                grouping.product(of: $0)
+            })
+        let inbox = Inbox()
+        watcher = FolderWatcher(
+            folder: settings.imagesFolder, filter: PhotoFilter(settings: settings),
+            pollInterval: settings.pollInterval
+        ) { inbox.note($0) }
+        inbox.loop = self
+    }
+
+    /// Lets the watcher, which is made first, reach the loop. Set once, before the watcher begins.
+    private final class Inbox: @unchecked Sendable {
+        weak var loop: WorkLoop?
+        func note(_ change: FolderChange) { loop?.note(change) }
+    }
+
+    // MARK: From other threads
+
+    /// Begins to work, on a thread of its own.
+    ///
+    /// - Parameters:
+    ///   - onReady: called when all is open, watched, and what was due is published; or with why that cannot be.
+    ///   - onEnd: called when the thread has ended after it was ready; with what ended it, if it was not asked to.
+    func start(
+        onReady: @escaping @Sendable (Result<Void, AgentError>) -> Void,
+        onEnd: @escaping @Sendable (AgentError?) -> Void
+    ) {
+        let thread = Thread { [self] in
+            var reconciler: Reconciler?
+            do throws(AgentError) {
+                reconciler = try Reconciler(settings: settings, executable: executable) { [weak self] in
+                    self?.pulse($0)
+                }
+                try reconciler?.start()
+            } catch {
+                condition.withLock { shared.hasEnded = true }
+                return onReady(.failure(error))
+            }
+            openCatalogue.withLock { $0 = reconciler?.catalogue }
+            watcher.start()
+            logWatches()
+            onReady(.success(()))
+            let error = reconciler.flatMap { work($0) }
+            reconciler = nil  // and with it the locks
+            monitor.update { $0.phase = .stopping }
+            watcher.stop()
+            endRequests(error ?? .stopped)
+            openCatalogue.withLock { $0 = nil }
+            condition.withLock { shared.hasEnded = true }
+            onEnd(error)
+        }
+        thread.name = "work"
+        thread.stackSize = 4 << 20
+        thread.start()
+    }
+
+    /// Asks the loop to end; it finishes or gives up what it is at.
+    func stop() {
+        condition.withLock {
+            shared.isStopping = true
+            condition.broadcast()
+        }
+    }
+
+    var hasEnded: Bool { condition.withLock { shared.hasEnded } }
+
+    /// Asks for a comparison of everything.
+    func ask(_ request: ReconcileRequest) {
+        condition.withLock {
+            shared.requests.append(request)
+            condition.broadcast()
+        }
+    }
+
+    /// For reading, beside the loop.
+    var catalogue: Catalogue? { openCatalogue.withLock { $0 } }
+
+    var watches: FolderWatcher.State { watcher.state }
+
+    private func note(_ change: FolderChange) {
+        condition.withLock {
+            shared.queue.note(change, at: .now)
+            condition.broadcast()
+        }
+    }
+
+    private var isStopping: Bool { condition.withLock { shared.isStopping } }
+
+    // MARK: The loop
+
+    private func work(_ reconciler: Reconciler) -> AgentError? {
+        ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
+        while let turn = nextTurn() {
+            if let fatal = perform(turn, reconciler) { return fatal }
+            settle()
+        }
+        return nil
+    }
+
+    /// Waits for something to do. Nil when it is time to end.
+    private func nextTurn() -> Turn? {
+        while true {
+            ping()
+            condition.lock()
+            defer { condition.unlock() }
+            let now = ContinuousClock.now
+            if shared.isStopping { return nil }
+            if !shared.requests.isEmpty {
+                defer { shared.requests = [] }
+                return .everything(shared.queue.takeAll(), shared.requests)
+            }
+            if let retryAt {
+                // In trouble nothing else is tried meanwhile; hints wait.
+                if retryAt <= now { return .everything(shared.queue.takeAll(), []) }
+            } else if nextReconcile <= now {
+                return .everything(shared.queue.takeAll(), [])
+            } else if let batch = shared.queue.takeDue(at: now) {
+                // Products that are held back may have come back by any change.
+                let isEverything = !batch.everything.isEmpty || heldBack > 0
+                return isEverything ? .everything(batch, []) : .places(batch)
+            } else if backlogStart < backlog.count {
+                return .backlog
+            } else if owesPublishing {
+                return .publish
+            }
+            let settling = shared.queue.count
+            monitor.update { $0.settling = settling }
+            var wake = retryAt ?? nextReconcile
+            if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
+            if let timeout = notifier.watchdogTimeout { wake = min(wake, now + timeout / 3) }
+            _ = condition.wait(until: Date().addingTimeInterval(max(0.0005, (wake - now).seconds)))
+        }
+    }
+
+    private func perform(_ turn: Turn, _ reconciler: Reconciler) -> AgentError? {
+        let start = ContinuousClock.now
+        var options = Reconciler.Options()
+        let sliceEnd = start + Self.slice
+        options.isStopping = { [unowned self] in isStopping }
+        options.recentlyVanished = countRecentlyVanished(start)
+        let scope: Reconciler.Scope
+        var looked: Set<ImagePath> = []
+        switch turn {
+        case .everything(let batch, let requests):
+            options.allowsMassRemoval = requests.contains(where: \.allowsMassRemoval)
+            beginJob(requests, reasons: batch.everything)
+            options.deferral = deferral(batch.finished, start)
+            options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
+            scope = .everything
+        case .places(let batch):
+            options.deferral = deferral(batch.finished, start)
+            options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
+            looked = Set(batch.places)
+            scope = .places(batch.places)
+        case .backlog:
+            let places = takeBacklog()
+            options.deferral = deferral([], start)
+            // A change that somebody makes now goes first.
+            options.isOver = { [unowned self] in .now > sliceEnd || isStopping || hasDue }
+            looked = Set(places)
+            scope = .places(places)
+        case .publish:
+            scope = .places([])
+        }
+        if case .publish = turn {
+        } else {
+            options.mayPublishLater = (start - lastPublish) < publishCost * (Self.publishShare - 1)
+        }
+        monitor.update { $0.phase = .working }
+        do throws(AgentError) {
+            let round = try reconciler.round(scope, options)
+            note(round, scope, looked, since: start)
+            return nil
+        } catch {
+            return note(error)
+        }
+    }
+
+    private var hasDue: Bool {
+        condition.withLock {
+            !shared.requests.isEmpty || shared.queue.nextDue.map { $0 <= .now } ?? false
+        }
+    }
+
+    private func deferral(_ finished: Set<ImagePath>, _ now: ContinuousClock.Instant) -> Deferral {
+        var deferral = condition.withLock { shared.queue.deferral(finished: finished, at: now) }
+        deferral.youngFor = settings.settleLimit
+        return deferral
+    }
+
+    /// The next photos of the backlog: more than a turn takes, but not so many that listing them takes long.
+    private func takeBacklog() -> [ImagePath] {
+        let end = min(backlogStart + 2048, backlog.count)
+        defer {
+            backlogStart = end
+            if backlogStart == backlog.count {
+                backlog = []
+                backlogStart = 0
+            }
+        }
+        return Array(backlog[backlogStart..<end])
+    }
+
+    // MARK: What a round did
+
+    private func beginJob(_ requests: [ReconcileRequest], reasons: Set<FolderChange.EverythingReason>) {
+        for reason in reasons.sorted(by: { $0.rawValue < $1.rawValue }) where reason != .poll {
+            log.notice("comparing the whole folder: \(reason.rawValue)")
+        }
+        // Whatever was left to do is found again.
+        job = Job(requests: (job?.requests ?? []) + requests)
+        backlog = []
+        backlogStart = 0
+        nextReconcile = .now + settings.reconcileInterval
+    }
+
+    private func note(
+        _ round: Reconciler.Round, _ scope: Reconciler.Scope, _ looked: Set<ImagePath>,
+        since start: ContinuousClock.Instant
+    ) {
+        let now = ContinuousClock.now
+        if retryAt != nil { log.notice("all is well again") }
+        retryAt = nil
+        backOff = .zero
+        if scope == .everything || round.isPublished { setHeldBack(round.report.heldBack, scope) }
+        if round.vanished > 0 { vanished.append((now, round.vanished)) }
+        // Photos that the time did not suffice for go on where they are; those of a batch go first.
+        if !round.left.isEmpty {
+            backlog = round.left + backlog[backlogStart...]
+            backlogStart = 0
+        }
+        condition.withLock { shared.queue.postpone(round.deferred, at: now) }
+
+        if job != nil {
+            if scope == .everything {
+                job!.report = round.report
+                job!.awaited = Set(round.deferred)
+            } else {
+                job!.report.add(round.report)
+                job!.awaited.subtract(looked.subtracting(round.left))
+            }
+            job!.done += round.report.read
+            job!.total = max(job!.total, job!.done + backlog.count - backlogStart)
+        }
+        if round.isPublished {
+            owesPublishing = false
+            if round.report.published.written + round.report.published.removed > 0 {
+                publishCost = min(now - start, .seconds(10))
+            }
+            lastPublish = now
+        } else {
+            owesPublishing = true
+        }
+        count(round)
+        logChanges(round, scope)
+    }
+
+    private func setHeldBack(_ count: Int, _ scope: Reconciler.Scope) {
+        if count > 0 && heldBack == 0 {
+            log.error(
+                "\(count) products have vanished at once and are kept: is the folder mounted? If they are meant to go: imgrec-agent reconcile --allow-mass-removal"
+            )
+        } else if count == 0 && heldBack > 0 {
+            guard scope == .everything else { return }
+            log.notice("no products are held back any more")
+        }
+        heldBack = count
+        monitor.update { $0.heldBack = count }
+    }
+
+    private func countRecentlyVanished(_ now: ContinuousClock.Instant) -> Int {
+        // While products are held back, nothing that vanished before them is forgotten.
+        if heldBack == 0 { vanished.removeAll { now - $0.at > Self.vanishingWindow } }
+        return vanished.reduce(0) { $0 + $1.count }
+    }
+
+    /// Something went wrong. Returns it where trying again makes no sense.
+    private func note(_ error: AgentError) -> AgentError? {
+        if case .stopped = error { return nil }
+        if error.isFatal { return error }
+        if case .folder = error {
+            // The watcher tells when it is back; and if it cannot, the next look does.
+            monitor.update { $0.phase = .waitingForFolder }
+        }
+        let isNew = monitor.current.trouble != error.description
+        backOff = min(max(backOff * 2, .seconds(1)), Self.longestBackOff)
+        retryAt = .now + backOff
+        owesPublishing = true
+        monitor.update {
+            $0.trouble = error.description
+            $0.counters.troubles += 1
+        }
+        if isNew { log.error("\(error)") }
+        endRequests(error)
+        return nil
+    }
+
+    private func endRequests(_ error: AgentError) {
+        for request in job?.requests ?? [] { request.end(.failure(error)) }
+        job?.requests = []
+        let waiting = condition.withLock {
+            defer { shared.requests = [] }
+            return shared.requests
+        }
+        if isStopping || error.isFatal {
+            for request in waiting { request.end(.failure(error)) }
+        } else {
+            for request in waiting { ask(request) }
+        }
+    }
+
+    /// After a turn: ends a comparison that is through, and tells how things stand.
+    private func settle() {
+        let isThrough = backlogStart == backlog.count && !owesPublishing && retryAt == nil
+        if isThrough, let job, job.awaited.isEmpty {
+            endJob(job)
+            self.job = nil
+        }
+        let settling = condition.withLock { shared.queue.count }
+        let phase: ServiceMonitor.Phase =
+            if retryAt != nil {
+                watcher.state.isFolderThere ? .trouble : .waitingForFolder
+            } else if !isThrough {
+                .working
+            } else {
+                heldBack > 0 ? .heldBack : .idle
+            }
+        let waiting = backlog.count - backlogStart
+        let hasTrouble = retryAt != nil
+        monitor.update {
+            $0.phase = phase
+            $0.backlog = waiting
+            $0.settling = settling
+            if !hasTrouble { $0.trouble = nil }
+            if phase != .working {
+                $0.progress = ""
+                $0.photosPerSecond = nil
+            }
+        }
+        if phase != .working { tellStatus() }
+    }
+
+    private func endJob(_ job: Job) {
+        var report = job.report
+        report.seconds = (ContinuousClock.now - job.start).seconds
+        for request in job.requests { request.end(.success(report)) }
+        monitor.update { $0.counters.reconciles += 1 }
+        report.failed = []
+        if let json = try? JSONEncoder().encode(report) {
+            // Only for show: what cannot be stored is not worth an error.
+            try? catalogue?.note(
+                LastReconcile(
+                    endedAt: Date().timeIntervalSince1970, report: String(decoding: json, as: UTF8.self)))
+        }
+    }
+
+    // MARK: Telling
+
+    /// Called often while a round goes on.
+    private func pulse(_ progress: ReconcileProgress) {
+        let now = ContinuousClock.now
+        guard lastPulse.map({ now - $0 >= .milliseconds(200) }) ?? true else { return }
+        lastPulse = now
+        // Over all turns of a comparison.
+        var whole = progress
+        if let job, case .embedding(let done, let total) = progress {
+            let waiting = backlog.count - backlogStart
+            whole = .embedding(done: job.done + done, of: max(job.total, job.done + total + waiting))
+            let seconds = (now - job.start).seconds
+            if seconds > 0.5 {
+                monitor.update { $0.photosPerSecond = Double(job.done + done) / seconds }
+            }
+        }
+        let text = display.line(of: whole).text
+        monitor.update { $0.progress = text }
+        notifier.status(text)
+        for request in job?.requests ?? [] { request.progress(whole) }
+        ping()
+    }
+
+    /// Tells the watchdog that work goes on: only from here, where it does.
+    private func ping() {
+        guard watcher.state.heartbeat + Self.longestSilence > .now else { return }
+        notifier.watchdog()
+    }
+
+    private func tellStatus() {
+        let now = monitor.current
+        let products = (try? catalogue?.rankedProductCount()) ?? 0
+        var text = "\(products) products"
+        switch now.phase {
+        case .heldBack: text += "; \(now.heldBack) vanished at once and are kept until confirmed"
+        case .waitingForFolder: text += "; the image folder is not there"
+        case .trouble: text += "; \(now.trouble ?? "trouble"), trying again"
+        default: break
+        }
+        notifier.status(text)
+    }
+
+    private func count(_ round: Reconciler.Round) {
+        monitor.update {
+            $0.counters.rounds += 1
+            $0.counters.photosRead += round.report.read
+            $0.counters.photosEmbedded += round.report.embedded
+            $0.counters.photosFailed += round.failures.count
+            $0.counters.filesWritten += round.report.published.written
+            $0.counters.filesRemoved += round.report.published.removed
+        }
+    }
+
+    /// One line for each photo; failures are few lines, for `status` shows all.
+    private func logChanges(_ round: Reconciler.Round, _ scope: Reconciler.Scope) {
+        let failed = Set(round.failures.map(\.path))
+        for change in round.changes where !failed.contains(change.path) {
+            log.info("\(change.action.pastTense) \(change.path)")
+        }
+        let shown = 5
+        for failure in round.failures.prefix(shown) {
+            log.warning("failed \(failure.path): \(failure.reason)")
+        }
+        if round.failures.count > shown {
+            log.warning(
+                "and \(round.failures.count - shown) more photos failed; 'imgrec-agent status' shows them")
+        }
+        let published = round.report.published
+        if published.written + published.removed > 0 {
+            log.info(
+                "published \(published.written) files, removed \(published.removed), \(round.report.products) products, \(String(format: "%.3f", round.report.seconds)) s"
+            )
+        }
+    }
+
+    private func logWatches() {
+        let state = watcher.state
+        log.info("watching \(state.watched) folders of \(settings.imagesFolder)")
+        if let reason = state.pollReason {
+            log.warning(
+                "\(reason): the folder is also compared every \(Int(settings.pollInterval.seconds)) s")
+        }
+        if !state.unwatched.isEmpty {
+            let allowed = WatchBudget.allowed ?? 0
+            log.warning(
+                "the kernel allows no more watches (fs.inotify.max_user_watches = \(allowed)): \(state.unwatched.count) folders are compared every \(Int(settings.pollInterval.seconds)) s instead. To mend it: sysctl fs.inotify.max_user_watches=\(max(524_288, allowed * 4))"
+            )
+        }
+    }
+}
+
+extension ReconcileReport.Change.Action {
+    var pastTense: String {
+        switch self {
+        case .add: "added"
+        case .change: "changed"
+        case .retry: "tried again"
+        case .embedAnew: "embedded anew"
+        case .regroup: "regrouped"
+        case .remove: "removed"
+        case .fail: "failed"
+        }
+    }
+}
+
+extension AgentError {
+    /// Whether trying again, without somebody mending something, makes no sense.
+    var isFatal: Bool {
+        switch self {
+        case .settings, .model, .catalogue(.damaged), .catalogue(.fromNewerVersion): true
+        default: false
+        }
+    }
+}
