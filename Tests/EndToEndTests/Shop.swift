@@ -71,6 +71,7 @@ final class Shop: Sendable {
         try Self.run(wrapper + [Self.binary] + arguments + ["--config", settings])
     }
 
+    @discardableResult
     static func run(_ command: [String]) throws -> Result {
         let process = try start(command)
         // Both pipes are read while it runs: a full pipe would stop it.

@@ -1,0 +1,358 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(
+    "The running agent", .serialized,
+    .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)))
+struct ServiceTests {
+    private let manager = FileManager.default
+
+    private func photo(_ name: String) -> String { "\(Repository.catalogue)/\(name)" }
+
+    private func copy(_ name: String, to path: String) throws {
+        try? manager.removeItem(atPath: path)
+        try manager.createDirectory(
+            at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
+        try manager.copyItem(atPath: photo(name), toPath: path)
+    }
+
+    private func expectCleanRun(_ shop: Shop) throws {
+        #expect(try shop.files() == (try shop.cleanRun()))
+    }
+
+    @Test("photos that come, change, move and go are followed, and the files are those of a clean run")
+    func changes() throws {
+        let shop = try Shop(perCategory: 4)
+        let agent = try RunningAgent(shop)
+        #expect(try agent.wait().code == 0)
+        try expectCleanRun(shop)
+
+        try copy("hat/hat-020.jpg", to: "\(shop.photos)/new/deep/hat.jpg")
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/new/deep/hat.json") })
+        try copy("shoes/shoes-020.jpg", to: "\(shop.photos)/dress/dress-001.jpg")
+        #expect(rename("\(shop.photos)/hat/hat-001.jpg", "\(shop.photos)/hat/cap.jpg") == 0)
+        try manager.removeItem(atPath: "\(shop.photos)/hat/hat-002.jpg")
+        try manager.copyItem(
+            atPath: "\(shop.photos)/hat/hat-003.jpg", toPath: "\(shop.photos)/hat/copy.jpg")
+        try Data("no photo".utf8).write(to: URL(fileURLWithPath: "\(shop.photos)/broken.jpg"))
+        #expect(try agent.wait().code == 0)
+        try expectCleanRun(shop)
+        let status = try agent.status()
+        #expect(status.failed.map(\.path) == ["broken.jpg"])
+        #expect(status.running?.state == "idle" && status.products == 41)
+        #expect(agent.log.contains("added new/deep/hat.jpg"))
+        #expect(agent.stop() == 0)
+        try expectCleanRun(shop)
+        #expect(try shop.run("status", "--json").json(LiveStatus.self).running == nil)
+        #expect(!manager.fileExists(atPath: "\(shop.state)/control.socket"))
+    }
+
+    @Test("a photo drops into its neighbours' files too, without anybody asking")
+    func neighbours() throws {
+        let shop = try Shop(perCategory: 3)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        try copy("hat/hat-001.jpg", to: "\(shop.photos)/twin.jpg")
+        // The same picture is the nearest there is, in both directions.
+        func names(_ product: String, _ other: String) throws -> Bool {
+            guard let data = manager.contents(atPath: "\(shop.output)/products/\(product).json") else {
+                return false
+            }
+            return try JSONDecoder().decode(Document.self, from: data).recommendations.first?.product == other
+        }
+        #expect(try eventually { try names("twin", "hat/hat-001") && names("hat/hat-001", "twin") })
+    }
+
+    @Test("a moved folder embeds nothing again")
+    func movedFolder() throws {
+        let shop = try Shop(perCategory: 6)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try agent.metrics()
+        #expect(rename("\(shop.photos)/hat", "\(shop.photos)/caps") == 0)
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/caps/hat-001.json") })
+        try manager.createDirectory(atPath: "\(shop.photos)/all", withIntermediateDirectories: true)
+        for name in ["caps", "dress", "shoes"] {
+            #expect(rename("\(shop.photos)/\(name)", "\(shop.photos)/all/\(name)") == 0)
+        }
+        try agent.wait()
+        try expectCleanRun(shop)
+        #expect(try agent.metrics()["photos_embedded_total"] == before["photos_embedded_total"])
+    }
+
+    @Test("a photo that is written slowly, in pieces or aside is embedded once, when it is whole")
+    func slowly() throws {
+        let shop = try Shop(perCategory: 2)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try agent.metrics()
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: photo("hat/hat-020.jpg")))
+
+        // Slowly, with the folder being compared meanwhile.
+        let slow = open("\(shop.photos)/slow.jpg", O_CREAT | O_WRONLY, 0o644)
+        for (index, byte) in [0..<1000, 1000..<2000, 2000..<bytes.count].enumerated() {
+            _ = bytes[byte].withUnsafeBytes { write(slow, $0.baseAddress!, $0.count) }
+            if index < 2 {
+                #expect(try shop.run("reconcile").code == 0)
+                usleep(1_300_000)
+            }
+        }
+        #expect(!manager.fileExists(atPath: "\(shop.output)/products/slow.json"))
+        close(slow)
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/slow.json") })
+
+        // As rsync does it.
+        let other = try Data(contentsOf: URL(fileURLWithPath: photo("hat/hat-021.jpg")))
+        try other.write(to: URL(fileURLWithPath: "\(shop.photos)/.aside.jpg.Xy12"))
+        #expect(rename("\(shop.photos)/.aside.jpg.Xy12", "\(shop.photos)/aside.jpg") == 0)
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/aside.json") })
+
+        // Opened and closed for each piece, in quick succession.
+        let pieces = try Data(contentsOf: URL(fileURLWithPath: photo("hat/hat-022.jpg")))
+        var start = 0
+        while start < pieces.count {
+            let file = open("\(shop.photos)/pieces.jpg", O_CREAT | O_WRONLY | O_APPEND, 0o644)
+            let end = min(start + 2000, pieces.count)
+            _ = pieces[start..<end].withUnsafeBytes { write(file, $0.baseAddress!, $0.count) }
+            close(file)
+            start = end
+        }
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/pieces.json") })
+        try agent.wait()
+        let after = try agent.metrics()
+        #expect(after["photos_embedded_total"]! - before["photos_embedded_total"]! == 3)
+        #expect(after["photo_failures_total"] == before["photo_failures_total"])
+        try expectCleanRun(shop)
+    }
+
+    @Test("a hard link, whose maker closes nothing, is followed; permissions that are mended too")
+    func linksAndPermissions() throws {
+        let shop = try Shop(perCategory: 2)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        #expect(link("\(shop.photos)/hat/hat-001.jpg", "\(shop.photos)/linked.jpg") == 0)
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/linked.json") })
+    }
+
+    @Test("photos that vanish at once are kept, by status and log, until they are back or somebody confirms")
+    func brake() throws {
+        let shop = try Shop(perCategory: 4)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()
+
+        // Photo by photo, as rm does it, and then the folder itself.
+        #expect(rename(shop.photos, "\(shop.photos)-away") == 0)
+        try manager.createDirectory(atPath: shop.photos, withIntermediateDirectories: true)
+        #expect(try eventually { try agent.status().running?.heldBack == 40 })
+        #expect(try agent.status().running?.state == "holding back removals")
+        #expect(agent.log.contains("--allow-mass-removal"))
+        #expect(try shop.files() == before)
+        #expect(try agent.wait().code == 75)
+
+        // Some of them come back: the others stay.
+        #expect(rename("\(shop.photos)-away/hat", "\(shop.photos)/hat") == 0)
+        for name in ["dress", "shoes", "skirt", "pants", "shirt"] {
+            #expect(rename("\(shop.photos)-away/\(name)", "\(shop.photos)/\(name)") == 0)
+        }
+        #expect(try eventually { try agent.status().running?.heldBack == 16 })
+        #expect(try shop.files() == before)
+        try manager.removeItem(atPath: shop.photos + "/hat")
+        #expect(try eventually { try agent.status().running?.heldBack == 20 })
+
+        // A restart forgets nothing.
+        #expect(agent.stop() == 0)
+        let again = try RunningAgent(shop)
+        #expect(try eventually { try again.status().running?.heldBack == 20 })
+        #expect(try shop.files() == before)
+
+        let confirmed = try shop.run("reconcile", "--allow-mass-removal", "--json")
+        #expect(confirmed.code == 0, "\(confirmed.errors)")
+        #expect(try again.status().products == 20)
+        try expectCleanRun(shop)
+    }
+
+    @Test("a folder that is emptied photo by photo, and one that is missing, do not empty the site")
+    func emptied() throws {
+        let shop = try Shop(perCategory: 5)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()
+        try Shop.run(["sh", "-c", "rm -r '\(shop.photos)'/*"])
+        #expect(try eventually { try agent.status().running?.heldBack == 50 })
+        try manager.removeItem(atPath: shop.photos)
+        #expect(try eventually { try agent.status().running?.state == "waiting for the image folder" })
+        #expect(try shop.files() == before)
+        try manager.createDirectory(atPath: shop.photos, withIntermediateDirectories: true)
+        for name in try manager.contentsOfDirectory(atPath: Repository.catalogue) where !name.contains(".") {
+            for file in try manager.contentsOfDirectory(atPath: photo(name)).sorted().prefix(5) {
+                try copy("\(name)/\(file)", to: "\(shop.photos)/\(name)/\(file)")
+            }
+        }
+        #expect(try eventually { try agent.status().running?.state == "idle" })
+        #expect(try agent.wait().code == 0)
+        #expect(try shop.files() == before)
+    }
+
+    @Test("a second agent on the same state is refused, and reconcile hands its work to the first")
+    func lock() throws {
+        let shop = try Shop(perCategory: 2)
+        let agent = try RunningAgent(shop)
+        let second = try shop.run("run")
+        #expect(second.code == 75 && second.errors.contains("another imgrec-agent"), "\(second.errors)")
+        let report: Report = try shop.run("reconcile", "--json").json()
+        #expect(report.products == 20)
+        #expect(try agent.status().running?.state == "idle")
+        agent.signal(SIGKILL)
+        agent.process.waitUntilExit()
+        // What a killed agent leaves behind is in nobody's way.
+        #expect(try shop.run("reconcile").code == 0)
+        #expect(try shop.run("wait").code == 69)
+        let third = try RunningAgent(shop)
+        #expect(third.stop() == 0)
+    }
+
+    @Test("asked to stop in the middle of an import, it stops with 0, and the next start goes on")
+    func stop() throws {
+        let shop = try Shop(perCategory: nil)
+        let agent = try RunningAgent(shop)
+        #expect(try eventually { try agent.metrics()["photos_embedded_total"]! > 0 })
+        let start = ContinuousClock.now
+        #expect(agent.stop() == 0)
+        #expect(ContinuousClock.now - start < .seconds(5))
+        let again = try RunningAgent(shop)
+        try again.wait()
+        try expectCleanRun(shop)
+    }
+
+    @Test("settings that are read again take effect; wrong ones change nothing and are told")
+    func reload() throws {
+        let shop = try Shop(perCategory: 2)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        try shop.configure("[recommendations]\ncount = 3\n")
+        agent.signal(SIGHUP)
+        #expect(eventually { agent.log.contains("are in force") })
+        try agent.wait()
+        try expectCleanRunWithCount(shop, 3)
+        try shop.configure("[recommendations]\ncount = \"many\"\n")
+        agent.signal(SIGHUP)
+        #expect(try eventually { try agent.readStatusWithOldSettings(shop)?.contains("count") ?? false })
+        try shop.configure("[recommendations]\ncount = 3\n")
+        try copy("hat/hat-020.jpg", to: "\(shop.photos)/new.jpg")
+        #expect(try agent.wait().code == 0)
+        #expect(manager.fileExists(atPath: "\(shop.output)/products/new.json"))
+        try expectCleanRunWithCount(shop, 3)
+    }
+
+    private func expectCleanRunWithCount(_ shop: Shop, _ count: Int) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(shop.output)/products/hat/hat-001.json"))
+        #expect(try JSONDecoder().decode(Document.self, from: data).recommendations.count == count)
+    }
+
+    @Test("lines for the journal have their priority in front")
+    func journal() throws {
+        let shop = try Shop(perCategory: 1)
+        let agent = try RunningAgent(shop, environment: ["JOURNAL_STREAM": "8:1"])
+        try agent.wait()
+        #expect(agent.log.contains("<6>added hat/hat-001.jpg\n"))
+        #expect(agent.log.split(separator: "\n").allSatisfy { $0.hasPrefix("<") })
+    }
+
+    @Test("reports that the kernel throws away are made up for by comparing the folder")
+    func overflow() throws {
+        guard let lowered = KernelSetting("max_queued_events", 16) else {
+            Issue.record("NOT TESTED: fs.inotify.max_queued_events may not be changed here; run as root")
+            return
+        }
+        let shop = try Shop(perCategory: 3)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        try Shop.run([
+            "sh", "-c",
+            "cd '\(shop.photos)'; for n in $(seq 300); do cp hat/hat-001.jpg $n.jpg; mkdir -p d$n; cp dress/dress-001.jpg d$n/a.jpg; done; rm -r d1*; for n in $(seq 100); do mv $n.jpg m$n.jpg; done",
+        ])
+        // Faster than anybody could follow.
+        for number in 0..<20_000 {
+            let name = "\(shop.photos)/t\(number % 50).jpg"
+            close(open(name, O_CREAT | O_WRONLY, 0o644))
+            if number % 3 == 0 { rename(name, "\(shop.photos)/u\(number % 20).jpg") }
+            if number % 2 == 0 { unlink(name) }
+        }
+        #expect(try agent.wait().code == 0)
+        #expect(try agent.status().running!.watches.overflows > 0)
+        try expectCleanRun(shop)
+        withExtendedLifetime(lowered) {}
+    }
+
+    @Test("folders for which the kernel allows no watch are polled, which log and status say once")
+    func watchesExhausted() throws {
+        let shop = try Shop(perCategory: 1, extra: "[watch]\npoll_seconds = 1\n")
+        guard let lowered = KernelSetting("max_user_watches", 5) else {
+            Issue.record("NOT TESTED: fs.inotify.max_user_watches may not be changed here; run as root")
+            return
+        }
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let watches = try #require(try agent.status().running).watches
+        #expect(watches.unwatched.count >= 6)
+        #expect(agent.log.components(separatedBy: "sysctl fs.inotify.max_user_watches=").count == 2)
+        for category in try manager.contentsOfDirectory(atPath: shop.photos) {
+            try copy("hat/hat-020.jpg", to: "\(shop.photos)/\(category)/new.jpg")
+        }
+        #expect(
+            try eventually {
+                try manager.contentsOfDirectory(atPath: shop.photos).allSatisfy {
+                    manager.fileExists(atPath: "\(shop.output)/products/\($0)/new.json")
+                }
+            })
+        withExtendedLifetime(lowered) {}
+    }
+
+    @Test("killed again and again in a burst, it starts again and ends at the files of a clean run")
+    func killed() throws {
+        let shop = try Shop(perCategory: 8)
+        var random = SeededRandom(seed: 7)
+        for round in 0..<10 {
+            let agent = try RunningAgent(shop)
+            let burst = try Shop.start([
+                "sh", "-c",
+                "cd '\(shop.photos)'; for n in $(seq 40); do cp shoes/shoes-00$((n % 8 + 1)).jpg b\(round)-$n.jpg; [ $((n % 3)) = 0 ] && mv b\(round)-$n.jpg c\(round)-$n.jpg; [ $((n % 7)) = 0 ] && rm -f b\(round)-$n.jpg; done; true",
+            ])
+            usleep(UInt32.random(in: 1000...400_000, using: &random))
+            agent.signal(SIGKILL)
+            agent.process.waitUntilExit()
+            burst.process.waitUntilExit()
+        }
+        let agent = try RunningAgent(shop)
+        #expect(try agent.wait().code == 0)
+        try expectCleanRun(shop)
+    }
+
+    @Test("an output folder that somebody empties or replaces is filled again")
+    func output() throws {
+        let shop = try Shop(perCategory: 2)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()
+        try manager.removeItem(atPath: shop.output)
+        #expect(try shop.run("reconcile").code == 0)
+        #expect(try shop.files() == before)
+        try manager.removeItem(atPath: "\(shop.output)/products/hat")
+        try copy("hat/hat-020.jpg", to: "\(shop.photos)/hat/new.jpg")
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/hat/new.json") })
+        #expect(try shop.run("reconcile").code == 0)
+        try expectCleanRun(shop)
+    }
+}
+
+extension RunningAgent {
+    /// What is wrong with the settings, asked for by somebody whose settings are right.
+    fileprivate func readStatusWithOldSettings(_ shop: Shop) throws -> String? {
+        let result = try Shop.run([
+            "curl", "--silent", "--unix-socket", "\(shop.state)/control.socket", "http://agent/status",
+        ])
+        return try JSONDecoder().decode(LiveStatus.self, from: Data(result.output.utf8)).running?.settingsTrouble
+    }
+}
