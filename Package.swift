@@ -60,6 +60,7 @@ let package = Package(
         .systemLibrary(name: "COpenVINO", pkgConfig: "openvino-c"),
 
         .target(name: "CLinux"),
+        .target(name: "CNoNetwork", exclude: ["stand-in"]),
 
         // Our kernels
         .target(name: "CImagingKernels", cSettings: kernel),
@@ -69,11 +70,13 @@ let package = Package(
         .executableTarget(
             name: "imgrec-agent",
             dependencies: [
-                "Agent", "Catalogue", "Embedding", "Publishing", "Settings", "Systemd", "Watching",
+                "Agent", "Settings", "Systemd", "CNoNetwork",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
             ],
             swiftSettings: room,
-            linkerSettings: openVINOLibraries),
+            linkerSettings: openVINOLibraries + [
+                .unsafeFlags(["-L\(Context.packageDirectory)/Sources/CNoNetwork/stand-in"])
+            ]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["imgrec-agent", "TestSupport", "Products", "Catalogue"],
