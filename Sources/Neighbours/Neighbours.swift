@@ -135,7 +135,8 @@ package struct NeighbourTable: Sendable {
 
         // A pool that has all others stays so as long as it has room: also the last may be appended to it.
         let isComplete = poolCounts.map { Int($0) == unchanged - 1 }
-        try search(queries, threads: threads, offeringTo: { !isQuery[$0] }, isComplete, &before) {
+        let unqueried = products.indices.map { products[$0] != nil && !isQuery[$0] }
+        try search(queries, threads: threads, offeringTo: unqueried, isComplete, &before) {
             (done) throws(Failure) in try progress(done, queries.count)
         }
         let wanted = min(count, slots.count - 1)
@@ -143,7 +144,8 @@ package struct NeighbourTable: Sendable {
             products[slot] != nil && !isQuery[slot] && poolCounts[slot] < wanted
         }
         for slot in short where before[slot] == nil { before[slot] = neighbours(ofSlot: slot) }
-        try search(short, threads: threads, offeringTo: { _ in false }, isComplete, &before) {
+        let nobody = [Bool](repeating: false, count: products.count)
+        try search(short, threads: threads, offeringTo: nobody, isComplete, &before) {
             (done) throws(Failure) in try progress(queries.count + done, queries.count + short.count)
         }
         change.searchedAgain = short.count
@@ -223,10 +225,9 @@ package struct NeighbourTable: Sendable {
 
     /// Makes the pools of some slots anew, and offers these slots to the pools of others.
     private mutating func search<Failure: Error>(
-        _ queries: [Int], threads: Int, offeringTo isOffered: (Int) -> Bool, _ isComplete: [Bool],
+        _ queries: [Int], threads: Int, offeringTo offered: [Bool], _ isComplete: [Bool],
         _ before: inout [Int: [Neighbour]], progress: (Int) throws(Failure) -> Void
     ) throws(Failure) {
-        let offered = products.indices.map { products[$0] != nil && isOffered($0) }
         for start in Swift.stride(from: 0, to: queries.count, by: Scores.queriesAtOnce) {
             let block = Array(queries[start..<min(start + Scores.queriesAtOnce, queries.count)])
             let found = Scores.search(

@@ -13,7 +13,7 @@ func reportingErrors<Value>(_ body: () throws(AgentError) -> Value) throws -> Va
 }
 
 /// The same for a body that suspends.
-func reportingErrors<Value>(_ body: () async throws(AgentError) -> Value) async throws -> Value {
+func reportingErrorsAsync<Value>(_ body: () async throws(AgentError) -> Value) async throws -> Value {
     do throws(AgentError) {
         return try await body()
     } catch {

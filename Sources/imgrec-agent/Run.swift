@@ -19,7 +19,7 @@ struct Run: AsyncParsableCommand {
         let settings = try settings.load()
         let level = Logger.Level(rawValue: settings.logLevel) ?? .info
         let log = Logger(label: "imgrec-agent") { _ in ServiceLog(level: level) }
-        try await reportingErrors { () async throws(AgentError) in
+        try await reportingErrorsAsync { () async throws(AgentError) in
             try await AgentService.run(
                 settings: settings, settingsFile: self.settings.config, executable: executablePath,
                 version: Version.text, log: log)

@@ -353,6 +353,7 @@ extension RunningAgent {
         let result = try Shop.run([
             "curl", "--silent", "--unix-socket", "\(shop.state)/control.socket", "http://agent/status",
         ])
-        return try JSONDecoder().decode(LiveStatus.self, from: Data(result.output.utf8)).running?.settingsTrouble
+        let status = try JSONDecoder().decode(LiveStatus.self, from: Data(result.output.utf8))
+        return status.running?.settingsTrouble
     }
 }
