@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench install format lint clean dependencies toolchain
+.PHONY: help demo build test bench soak install uninstall format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -9,9 +9,11 @@ help:
 	@echo 'make demo              show recommendations for a sample catalogue'
 	@echo 'IMAGES=/path make demo show them for your own photos'
 	@echo 'make build             build the agent (.build/release/imgrec-agent)'
-	@echo 'make install           install it under PREFIX (default /usr/local)'
+	@echo 'make install           install it with its units under PREFIX (default /usr/local)'
+	@echo 'make uninstall         take that away again'
 	@echo 'make test              run every test'
 	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
+	@echo 'make soak              change, move, delete and kill at random, and compare with a clean run'
 	@echo 'make lint              check the format of the code'
 	@echo 'make format            format the code'
 	@echo 'make clean             remove what was built (not what was downloaded)'
@@ -43,8 +45,15 @@ bench: build
 	@Scripts/install-debian-packages test
 	@Scripts/bench
 
+soak: build
+	@Scripts/install-debian-packages test
+	@Scripts/soak
+
 install: build
 	@Scripts/install
+
+uninstall:
+	@Scripts/uninstall
 
 format:
 	@swift format --in-place --recursive Sources Tests Package.swift

@@ -140,6 +140,8 @@ package final class Reconciler {
     package func start() throws(AgentError) {
         try inRooms {
             let opened = try open()
+            // Whoever starts a service wants to hear of it now, not with the first photo.
+            try opened.publisher.checkMayWrite()
             network.begin()
             var report = ReconcileReport()
             try publish(opened, everything: false, Options(), &report)

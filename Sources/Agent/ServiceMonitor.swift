@@ -6,6 +6,8 @@ import Synchronization
 final class ServiceMonitor: Sendable {
     enum Phase: String, Codable, Sendable {
         case starting, idle, working
+        /// Photos have just changed, or may still be written to.
+        case settling
         /// The image folder is not there.
         case waitingForFolder = "waiting for the image folder"
         /// Too many products vanished at once.

@@ -11,6 +11,11 @@ struct StateLock: ~Copyable {
         } catch {
             throw .catalogue(.cannotCreate(folder: stateFolder, reason: error.localizedDescription))
         }
+        var folder = stat()
+        if geteuid() == 0, stat(stateFolder, &folder) == 0, folder.st_uid != 0 {
+            let owner = getpwuid(folder.st_uid).map { String(cString: $0.pointee.pw_name) }
+            throw .rootBesideOwner(stateFolder: stateFolder, owner: owner ?? "#\(folder.st_uid)")
+        }
         let file = "\(stateFolder)/lock"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .cannotLock(file: file, reason: String(cString: strerror(errno))) }

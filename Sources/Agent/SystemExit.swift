@@ -1,5 +1,6 @@
 import Catalogue
 import Embedding
+import Glibc
 import Publishing
 import Settings
 import Watching
@@ -13,6 +14,7 @@ package enum SystemExit: Int32, Codable, Sendable {
     case cannotCreate = 73
     case inputOutput = 74
     case tryAgain = 75
+    case noPermission = 77
     case settings = 78
 }
 
@@ -30,9 +32,14 @@ extension AgentError {
         case .model(.badManifest), .model(.damaged), .model(.wrongInterface): .dataError
         case .model(.openVINO): .software
         case .publishing(.busy): .tryAgain
+        // These mend themselves, or are mended without touching the settings.
+        case .publishing(.cannotWrite(_, ENOSPC)), .publishing(.cannotWrite(_, EDQUOT)),
+            .publishing(.cannotWrite(_, EIO)):
+            .inputOutput
         case .publishing: .cannotCreate
         case .busy, .nothingYet, .otherModel, .modelIncomplete, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
+        case .rootBesideOwner: .noPermission
         case .unknownProduct: .noInput
         case .unreadablePhoto: .dataError
         case .stopped: .tryAgain

@@ -170,9 +170,15 @@ final class WorkLoop: @unchecked Sendable {
     var watches: FolderWatcher.State { watcher.state }
 
     private func note(_ change: FolderChange) {
-        condition.withLock {
+        let settling = condition.withLock {
             shared.queue.note(change, at: .now)
             condition.broadcast()
+            return shared.queue.count
+        }
+        // From here on nobody is told that all is published.
+        monitor.update {
+            $0.settling = settling
+            if $0.phase == .idle { $0.phase = .settling }
         }
     }
 
@@ -415,7 +421,7 @@ final class WorkLoop: @unchecked Sendable {
             } else if !isThrough {
                 .working
             } else {
-                heldBack > 0 ? .heldBack : .idle
+                heldBack > 0 ? .heldBack : settling > 0 ? .settling : .idle
             }
         let waiting = backlog.count - backlogStart
         let hasTrouble = retryAt != nil

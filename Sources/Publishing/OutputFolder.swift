@@ -115,8 +115,12 @@ struct OutputFolder: ~Copyable {
         }
     }
 
-    mutating func writeStaged(_ name: String, _ bytes: [UInt8]) throws(PublishingError) {
+    mutating func makeStaging() throws(PublishingError) {
         if stagingFolder == nil { stagingFolder = try folder([Self.staging], create: true) }
+    }
+
+    mutating func writeStaged(_ name: String, _ bytes: [UInt8]) throws(PublishingError) {
+        try makeStaging()
         guard let staging = stagingFolder else {
             preconditionFailure("a folder was to be made and is not there")
         }

@@ -63,6 +63,13 @@ package final class Publisher {
     /// Whether the output folder is still the one that was opened: somebody may have replaced it.
     package var isInPlace: Bool { folder.isInPlace }
 
+    /// Throws where nothing could be published now.
+    package func checkMayWrite() throws(PublishingError) {
+        try folder.makeStaging()
+        try folder.removeStaging()
+        folder.forgetLatest()
+    }
+
     /// Empties the index: every product is going to be staged.
     package func beginAnew() { index = Index([]) }
 

@@ -12,7 +12,9 @@ package enum PublishingError: Error, Hashable, CustomStringConvertible {
         switch self {
         case .cannotWrite(let path, ENOSPC), .cannotWrite(let path, EDQUOT):
             "there is no space left for \(path). Free some and run 'imgrec-agent reconcile' again; nothing is lost."
-        case .cannotWrite(let path, EACCES), .cannotWrite(let path, EPERM), .cannotWrite(let path, EROFS):
+        case .cannotWrite(let path, EROFS):
+            "\(path) is on a read-only file system. Correct output.folder; or, under systemd, let the service write there: systemctl edit imgrec-agent, and in it the lines [Service] and ReadWritePaths=... with the output folder."
+        case .cannotWrite(let path, EACCES), .cannotWrite(let path, EPERM):
             "\(path) may not be written. Make it writable for the user that runs imgrec-agent, or correct output.folder."
         case .cannotWrite(let path, ENOTDIR), .cannotWrite(let path, ELOOP), .cannotWrite(let path, EISDIR):
             "something that imgrec-agent did not make is in the way at \(path). Move it away, or correct output.folder."

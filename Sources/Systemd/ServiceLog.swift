@@ -10,12 +10,18 @@ package struct ServiceLog: LogHandler {
     private let descriptor: Int32
 
     /// - Parameters:
-    ///   - isForJournal: nil for what the environment tells: the service manager sets JOURNAL_STREAM.
     ///   - descriptor: where to write.
-    package init(level: Logger.Level, isForJournal: Bool? = nil, descriptor: Int32 = STDERR_FILENO) {
+    ///   - journalStream: the value of JOURNAL_STREAM, in which the service manager names the file that leads to the
+    ///     journal: it may have been redirected since.
+    package init(
+        level: Logger.Level, descriptor: Int32 = STDERR_FILENO,
+        journalStream: String? = getenv("JOURNAL_STREAM").map { String(cString: $0) }
+    ) {
         logLevel = level
-        self.isForJournal = isForJournal ?? (getenv("JOURNAL_STREAM") != nil)
         self.descriptor = descriptor
+        var file = stat()
+        isForJournal =
+            fstat(descriptor, &file) == 0 && journalStream == "\(file.st_dev):\(file.st_ino)"
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -1,0 +1,211 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(
+    "The installed service under a real systemd", .serialized,
+    .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)),
+    .enabled(if: Container.obstacle == nil, Comment(rawValue: Container.obstacle ?? "")))
+struct SystemdTests {
+    private let output = "/srv/shop/recommendations"
+
+    @Test("systemd knows every line of the units, and rates them as 1.5 or less")
+    func units() throws {
+        let container = try Container()
+        for unit in ["imgrec-agent.service", "imgrec-agent@shop.service"] {
+            try container.run("systemd-analyze verify --recursive-errors=one --man=no \(unit)")
+            try container.run("systemd-analyze security --threshold=15 --no-pager \(unit)")
+        }
+    }
+
+    @Test("the units for one shop and for several differ in names only")
+    func template() throws {
+        func directives(_ file: String) throws -> [Substring] {
+            try String(contentsOfFile: "\(Repository.root)/Systemd/\(file)", encoding: .utf8)
+                .split(separator: "\n").filter { !$0.hasPrefix("#") }
+        }
+        let one = try directives("imgrec-agent.service")
+        let many = try directives("imgrec-agent@.service").map {
+            $0.replacing("/imgrec-agent/%i.toml", with: "/imgrec-agent/imgrec-agent.toml")
+                .replacing("Directory=imgrec-agent-%i", with: "Directory=imgrec-agent")
+                .replacing(" (%i)", with: "")
+        }
+        #expect(one == many.map { $0[...] })
+    }
+
+    @Test("it starts, follows the photos, tells how it is, reads its settings again, and stops clean")
+    func life() throws {
+        let container = try Container()
+        try container.run("systemctl start imgrec-agent")
+        #expect(try container.property("ActiveState") == "active")
+        #expect(
+            try container.run("stat --format '%a %U %G' /run/imgrec-agent/control.socket")
+                == "660 imgrec-agent imgrec-agent")
+        try container.run("imgrec-agent wait --published --quiet")
+        #expect(try container.exists("\(output)/products/hat-001.json"))
+        #expect(try container.property("StatusText") == "9 products")
+
+        try container.run("cp '\(Repository.catalogue)/shoes/shoes-001.jpg' /srv/shop/photos/new.jpg")
+        #expect(try eventually { try container.exists("\(output)/products/new.json") })
+        #expect(try eventually { try container.property("StatusText") == "10 products" })
+        #expect(try container.run("imgrec-agent status").contains("agent      idle (process "))
+        // Lines for every photo are of less weight than that it is ready.
+        #expect(try container.journal().contains("added new.jpg"))
+        let notices = try container.journal("--priority notice")
+        #expect(notices.contains("ready") && !notices.contains("added new.jpg"))
+
+        let process = try container.property("MainPID")
+        let settings = "/etc/imgrec-agent/imgrec-agent.toml"
+        try container.run("sed -i 's/^# count = 5/count = 3/' \(settings); systemctl reload imgrec-agent")
+        try container.run("imgrec-agent wait --published --quiet")
+        let document = try container.run("cat \(output)/products/new.json")
+        #expect(
+            try JSONDecoder().decode(Document.self, from: Data(document.utf8)).recommendations.count == 3)
+        try container.run("echo '[images' >>\(settings); systemctl reload imgrec-agent")
+        #expect(
+            try eventually { try container.journal("--priority err").contains("settings were not changed") })
+        try container.run("sed -i '$d' \(settings)")
+        #expect(try container.run("imgrec-agent status").contains("settings   not changed: "))
+        #expect(try container.property("MainPID") == process)
+
+        let second = try container.attempt("runuser -u imgrec-agent -- imgrec-agent run")
+        #expect(second.code == 75 && second.errors.contains("another imgrec-agent is working on"))
+        #expect(try container.run("imgrec-agent reconcile").contains("10 unchanged"))
+
+        try container.run("systemctl stop imgrec-agent")
+        #expect(try container.property("Result") == "success")
+        #expect(try container.property("ExecMainStatus") == "0")
+        #expect(try container.property("NRestarts") == "0")
+        #expect(try !container.exists("/run/imgrec-agent"))
+        #expect(try container.run("imgrec-agent status").contains("not running"))
+        // What root wrote, the service could not change.
+        let asRoot = try container.attempt("imgrec-agent reconcile")
+        #expect(asRoot.code == 77 && asRoot.errors.contains("sudo -u imgrec-agent"))
+        try container.run("runuser -u imgrec-agent -- imgrec-agent reconcile")
+    }
+
+    @Test("when it hangs or is killed it is started again, and what was dropped meanwhile is published")
+    func watchdog() throws {
+        let container = try Container()
+        try container.override("imgrec-agent", "WatchdogSec=3", name: "watchdog")
+        try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
+        // Longer than the watchdog waits: it is told of life although nothing happens.
+        sleep(5)
+        #expect(try container.property("NRestarts") == "0")
+
+        try container.run("kill -STOP $(systemctl show --property=MainPID --value imgrec-agent)")
+        try container.run("cp '\(Repository.catalogue)/shoes/shoes-001.jpg' /srv/shop/photos/hung.jpg")
+        #expect(try eventually(seconds: 60) { try container.exists("\(output)/products/hung.json") })
+        #expect(try container.property("NRestarts") == "1")
+        #expect(try container.journal().contains("Watchdog timeout"))
+
+        try container.run("kill -KILL $(systemctl show --property=MainPID --value imgrec-agent)")
+        try container.run("mv /srv/shop/photos/hung.jpg /srv/shop/photos/killed.jpg")
+        #expect(try eventually(seconds: 60) { try container.exists("\(output)/products/killed.json") })
+        #expect(try eventually { try container.property("NRestarts") == "2" })
+        #expect(try !container.exists("\(output)/products/hung.json"))
+    }
+
+    @Test("wrong settings end it for good, with a message")
+    func wrongSettings() throws {
+        let container = try Container()
+        try container.run("echo 'colour = 1' >>/etc/imgrec-agent/imgrec-agent.toml")
+        #expect(try container.attempt("systemctl start imgrec-agent").code != 0)
+        #expect(try container.property("ExecMainStatus") == "78")
+        #expect(try container.property("ActiveState") == "failed")
+        #expect(try container.journal().contains("colour"))
+        // The output folder that nobody has named to systemd.
+        try container.run(
+            """
+            sed -i '$d' /etc/imgrec-agent/imgrec-agent.toml
+            rm /etc/systemd/system/imgrec-agent.service.d/output.conf
+            systemctl daemon-reload
+            """)
+        #expect(try container.attempt("systemctl start imgrec-agent").code != 0)
+        #expect(try container.property("ExecMainStatus") == "73")
+        #expect(try container.journal().contains("ReadWritePaths="))
+    }
+
+    @Test("it can write nowhere but where it has to, and sees no network")
+    func sandbox() throws {
+        let container = try Container()
+        // Says which of the things it tried it could do.
+        try container.run(
+            """
+            install -d -m 1777 /srv/open
+            cat >/srv/probe <<'X'
+            #!/bin/bash
+            for folder in /srv/open /srv/shop/photos /run/lock /dev/shm /var/tmp /srv/shop/recommendations \\
+                /var/lib/imgrec-agent /run/imgrec-agent /var/cache/imgrec-agent; do
+                touch $folder/probe 2>/dev/null && echo "could: write $folder"
+            done
+            /usr/bin/python3 -c 'import socket; socket.socket(socket.AF_INET)' 2>/dev/null && echo 'could: socket'
+            unshare --user true 2>/dev/null && echo 'could: namespace'
+            rm -f /srv/shop/recommendations/probe
+            exit 0
+            X
+            chmod 755 /srv/probe
+            chmod 777 /srv/shop/photos
+            """)
+        let shared = ["write /srv/shop/recommendations"]
+        let free = try container.run(
+            "systemd-run --quiet --wait --pipe --property=User=imgrec-agent /srv/probe </dev/null")
+        let couldFreely = free.split(separator: "\n").map { String($0.dropFirst("could: ".count)) }
+        #expect(
+            couldFreely == [
+                "write /srv/open", "write /srv/shop/photos", "write /run/lock", "write /dev/shm",
+                "write /var/tmp",
+            ] + shared + ["socket", "namespace"])
+        try container.run(
+            "rm -f /srv/shop/photos/probe /srv/open/probe /run/lock/probe /dev/shm/probe /var/tmp/probe")
+
+        try container.override("imgrec-agent", "ExecStartPre=/srv/probe", name: "probe")
+        try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
+        let could = try container.journal().split(separator: "\n").filter { $0.hasPrefix("could: ") }
+            .map { String($0.dropFirst("could: ".count)) }
+        // Its /var/tmp is its own, and gone when it stops.
+        #expect(
+            could == ["write /var/tmp"] + shared + [
+                "write /var/lib/imgrec-agent", "write /run/imgrec-agent", "write /var/cache/imgrec-agent",
+            ])
+        #expect(try !container.exists("/var/tmp/probe"))
+
+        let process = try container.property("MainPID")
+        let interfaces = try container.run("tail -n +3 /proc/\(process)/net/dev | cut -d: -f1 | tr -d ' '")
+        #expect(interfaces == "lo")
+        #expect(
+            try container.run("readlink /proc/\(process)/ns/net") != container.run("readlink /proc/1/ns/net"))
+        let status = try container.run("cat /proc/\(process)/status")
+        #expect(status.contains("CapBnd:\t0000000000000000"))
+        #expect(status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"))
+    }
+
+    @Test("several shops run beside each other, and what was installed is taken away again")
+    func shops() throws {
+        let container = try Container()
+        for shop in ["north", "south"] {
+            try container.makeShop(shop, settings: shop, unit: "imgrec-agent@\(shop)")
+        }
+        try container.run("systemctl start imgrec-agent imgrec-agent@north imgrec-agent@south")
+        for (shop, settings) in [("shop", "imgrec-agent"), ("north", "north"), ("south", "south")] {
+            let option = "--config /etc/imgrec-agent/\(settings).toml"
+            try container.run("imgrec-agent wait --published --quiet \(option)")
+            #expect(try container.exists("/srv/\(shop)/recommendations/products/hat-001.json"))
+        }
+        try container.run("systemctl stop imgrec-agent imgrec-agent@north")
+        #expect(
+            try container.run("imgrec-agent status --config /etc/imgrec-agent/south.toml")
+                .contains("agent      idle"))
+
+        try container.run("cd '\(Repository.root)'; Scripts/uninstall")
+        #expect(try container.property("ActiveState", "imgrec-agent@south") == "inactive")
+        let left = try container.run(
+            "find /usr/local /etc /var/lib /srv -path '*imgrec-agent*' -not -path '/etc/systemd/*' -type f | sort"
+        )
+        #expect(
+            left.split(separator: "\n").allSatisfy {
+                $0.hasPrefix("/var/lib/imgrec-agent") || $0.hasPrefix("/etc/imgrec-agent/")
+            }, "\(left)")
+        #expect(try container.attempt("systemctl cat imgrec-agent").code != 0)
+    }
+}
