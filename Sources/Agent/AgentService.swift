@@ -15,10 +15,17 @@ package final class AgentService: Service {
     private let log: Logger
     private let notifier: ServiceNotifier
     private let monitor = ServiceMonitor()
-    private let current: Mutex<(settings: Settings, loop: WorkLoop)>
+    private let current: Mutex<Current>
     private let endings = AsyncStream.makeStream(of: Ending.self)
     private let isReloading = Atomic(false)
     private let listening = AsyncStream.makeStream(of: Void.self)
+
+    private struct Current {
+        var settings: Settings
+        var loop: WorkLoop
+        /// Requests that came, or were left, between two loops.
+        var waiting: [ReconcileRequest] = []
+    }
 
     private enum Ending: Sendable {
         case asked
@@ -40,13 +47,9 @@ package final class AgentService: Service {
         self.version = version
         self.log = log
         self.notifier = notifier
-        current = Mutex(
-            (
-                settings,
-                WorkLoop(
-                    settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor
-                )
-            ))
+        let loop = WorkLoop(
+            settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor)
+        current = Mutex(Current(settings: settings, loop: loop))
     }
 
     /// Runs until SIGTERM or SIGINT.
@@ -105,10 +108,10 @@ package final class AgentService: Service {
             try await start(current.withLock { $0.loop })
             log.notice("ready")
             notifier.ready()
-            for await ending in endings.stream {
-                if case .failed(let error) = ending { throw error }
-                break
-            }
+            var error: AgentError?
+            for await case .failed(let failure) in endings.stream.prefix(1) { error = failure }
+            answerWaiting(error ?? .stopped)
+            if let error { throw error }
         } onGracefulShutdown: { [self] in
             notifier.stopping()
             log.notice("stopping")
@@ -190,6 +193,15 @@ package final class AgentService: Service {
         }
     }
 
+    /// Nobody is left to do what they ask for.
+    private func answerWaiting(_ error: AgentError) {
+        let waiting = current.withLock { current in
+            defer { current.waiting = [] }
+            return current.waiting + current.loop.takeRequests()
+        }
+        for request in waiting { request.end(.failure(error)) }
+    }
+
     private func end(_ loop: WorkLoop) async {
         loop.stop()
         while !loop.hasEnded { try? await Task.sleep(for: .milliseconds(20)) }
@@ -198,21 +210,35 @@ package final class AgentService: Service {
     private func begin(_ settings: Settings) async throws {
         let loop = WorkLoop(
             settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor)
-        current.withLock { $0 = (settings, loop) }
+        current.withLock { current in
+            let waiting = current.waiting + current.loop.takeRequests()
+            current = Current(settings: settings, loop: loop)
+            for request in waiting { _ = loop.ask(request) }
+        }
         try await start(loop)
     }
 
     // MARK: For the control socket
 
-    func ask(_ request: ReconcileRequest) { current.withLock { $0.loop }.ask(request) }
+    func ask(_ request: ReconcileRequest) {
+        current.withLock { current in
+            if current.loop.ask(request) { return }
+            if isReloading.load(ordering: .acquiring) {
+                current.waiting.append(request)
+            } else {
+                request.end(.failure(.stopped))
+            }
+        }
+    }
 
     func status() throws -> StatusReport {
-        let (settings, loop) = current.withLock { $0 }
-        let watches = loop.watches
+        let (settings, loop) = current.withLock { ($0.settings, $0.loop) }
+        let (settling, watches) = (loop.settling, loop.watches)
         guard let catalogue = loop.catalogue else { throw AgentError.stopped }
         return try StatusReport(
             settings: settings, catalogue: catalogue,
-            running: StatusReport.Running(monitor.current, watches: watches, version: version),
+            running: StatusReport.Running(
+                monitor.current, settling: settling, watches: watches, version: version),
             folders: watches.isFolderThere ? watches.watched + watches.unwatched.count : nil)
     }
 

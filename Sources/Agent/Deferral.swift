@@ -1,5 +1,6 @@
 import Glibc
 import Products
+import Watching
 
 /// Photos that may be in the making are looked at later: half a photo is not worth reading.
 package struct Deferral: Sendable {
@@ -19,34 +20,52 @@ package struct Deferral: Sendable {
         guard let youngFor else { return false }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        let age = now.tv_sec * 1_000_000_000 + now.tv_nsec - mtimeNanoseconds
+        // Any time can be given to a file, also one that lies centuries away.
+        let (age, isCenturies) = (now.tv_sec * 1_000_000_000 + now.tv_nsec)
+            .subtractingReportingOverflow(mtimeNanoseconds)
         let limit = Int(youngFor.seconds * 1e9)
         // A time in the future says nothing.
-        return -limit < age && age < limit
+        return !isCenturies && -limit < age && age < limit
     }
 }
 
 extension ReconcilePlan {
-    /// Takes readings of photos in the making out of the plan, and returns these photos.
-    mutating func deferReadings(_ deferral: Deferral) -> [ImagePath] {
-        var deferred: [ImagePath] = []
+    /// Takes readings of photos in the making out of the plan, and returns these photos as they are now.
+    mutating func deferReadings(_ deferral: Deferral) -> [FolderScan.Photo] {
+        var deferred: [FolderScan.Photo] = []
         removeReadings { reading in
             let isDeferred = deferral.isInTheMaking(
                 reading.photo.path, mtimeNanoseconds: reading.photo.stamp.mtimeNanoseconds,
                 hasOtherNames: reading.photo.hasOtherNames)
-            if isDeferred { deferred.append(reading.photo.path) }
+            if isDeferred { deferred.append(reading.photo) }
             return isDeferred
         }
         return deferred
     }
 
-    /// The plan without the readings from an index on, and these.
-    func dropReadings(from index: Int) -> (plan: ReconcilePlan, paths: [ImagePath]) {
-        let left = readings[index...].map(\.photo.path)
+    /// The plan without the readings from an index on, and these photos.
+    func dropReadings(from index: Int) -> (plan: ReconcilePlan, photos: [FolderScan.Photo]) {
+        let left = readings[index...].map(\.photo)
         guard !left.isEmpty else { return (self, []) }
         var plan = self
-        let dropped = Set(left)
+        let dropped = Set(left.map(\.path))
         plan.removeReadings { dropped.contains($0.photo.path) }
         return (plan, left)
+    }
+
+    /// Takes photos that have gone out of the plan where a photo that has not been read yet has the same size and time:
+    /// it is probably the same one, renamed. Both halves of a rename belong into one round.
+    ///
+    /// - Returns: for each unread photo that has such a counterpart, the photo that has gone.
+    mutating func withholdRemovals(for unread: [FolderScan.Photo]) -> [ImagePath: ImagePath] {
+        guard !unread.isEmpty, !removed.isEmpty else { return [:] }
+        var waiting = Dictionary(grouping: unread, by: \.stamp)
+        var counterparts: [ImagePath: ImagePath] = [:]
+        removeRemoved { record in
+            guard record.digest != nil, let photo = waiting[record.stamp]?.popLast() else { return false }
+            counterparts[photo.path] = record.path
+            return true
+        }
+        return counterparts
     }
 }

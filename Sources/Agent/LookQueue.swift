@@ -7,8 +7,8 @@ import Watching
 ///
 /// - Hints for one product are one look, when it has been left alone for `settle`, at the latest `settleLimit` after
 ///   the first.
-/// - While photos are being removed, removals wait for each other in the same way: a folder that is emptied photo by
-///   photo is one change, which the brake on mass removal sees whole, and a rename is not a removal.
+/// - While photos are being removed, all wait for each other in the same way: a folder that is emptied photo by photo is
+///   one change, which the brake on mass removal sees whole, and photos that are renamed one by one go and come in one.
 /// - Photos that somebody has begun to write wait until they are closed.
 struct LookQueue {
     typealias Instant = ContinuousClock.Instant
@@ -43,8 +43,8 @@ struct LookQueue {
     private var removals: (first: Instant, last: Instant)?
     /// Photos that are looked at again at some time, because they may be in the making.
     private var later: [ImagePath: Instant] = [:]
-    /// Photos that were begun and not finished, and since when.
-    private var begun: [ImagePath: Instant] = [:]
+    /// Photos that were begun and not finished, what they were like, and since when.
+    private var begun: [ImagePath: (stamp: FileStamp?, since: Instant)] = [:]
 
     /// Whoever made a name without writing (a link, or a file made elsewhere) closes nothing: after so long without a
     /// change the photo is taken as it is.
@@ -63,7 +63,7 @@ struct LookQueue {
         switch change {
         case .photo(let path, let photoChange):
             switch photoChange {
-            case .begun: begun[path] = now
+            case .begun: begun[path] = (nil, now)
             case .finished, .gone: begun[path] = nil
             case .touched: break
             }
@@ -78,16 +78,19 @@ struct LookQueue {
         }
     }
 
-    /// Has photos looked at again after a while.
-    mutating func postpone(_ paths: [ImagePath], at now: Instant) {
-        for path in paths { later[path] = now + timing.settleLimit }
+    /// Has photos looked at again after a while. One that has grown since the last look is still being written.
+    mutating func postpone(_ photos: [(path: ImagePath, stamp: FileStamp?)], at now: Instant) {
+        for (path, stamp) in photos {
+            later[path] = now + timing.settleLimit
+            if let known = begun[path], known.stamp != stamp { begun[path] = (stamp, now) }
+        }
     }
 
     /// What must not be read yet, for a look at this time.
     func deferral(finished: Set<ImagePath>, at now: Instant) -> Deferral {
         var deferral = Deferral()
         deferral.finished = finished
-        deferral.unfinished = Set(begun.filter { now - $0.value < Self.longestBegun }.keys)
+        deferral.unfinished = Set(begun.filter { now - $0.value.since < Self.longestBegun }.keys)
         return deferral
     }
 
@@ -103,8 +106,11 @@ struct LookQueue {
             later[path] = nil
             batch.places.append(path)
         }
-        begun = begun.filter { now - $0.value < Self.longestBegun }
-        if !pending.values.contains(where: \.hasRemoval) { removals = nil }
+        begun = begun.filter { now - $0.value.since < Self.longestBegun }
+        if let since = removals, due(since) <= now {
+            // What came too late for this batch waits for its own like.
+            removals = pending.values.contains(where: \.hasRemoval) ? (now, since.last) : nil
+        }
         guard !batch.places.isEmpty else { return nil }
         batch.places.sort()
         return batch
@@ -124,6 +130,9 @@ struct LookQueue {
         removals = nil
         return batch
     }
+
+    /// No hint that comes from now on is due before this.
+    func earliestDue(from now: Instant) -> Instant { now + timing.settle }
 
     /// When something is due next; nil while nothing waits.
     var nextDue: Instant? {
@@ -158,7 +167,7 @@ struct LookQueue {
 
     private func due(_ entry: Pending) -> Instant {
         let own = due((entry.first, entry.last))
-        guard let removals, entry.hasRemoval else { return own }
+        guard let removals else { return own }
         return max(own, due(removals))
     }
 }

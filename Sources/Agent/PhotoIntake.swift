@@ -1,5 +1,6 @@
 import Catalogue
 import Products
+import Watching
 
 /// Turns what became of photos into records for the catalogue.
 struct PhotoIntake {
@@ -26,11 +27,11 @@ struct PhotoIntake {
     /// How many vectors one transaction takes: what a power cut costs, against a wait for the disk each.
     private static let batch = 64
 
+    /// What has gone by the plan is for the ranking; what goes while it is read is added here.
     init(plan: ReconcilePlan, rules: String, isStored: @escaping (ContentDigest) -> Bool) {
         self.rules = rules
         self.isStored = isStored
         images = plan.regrouped
-        departures.removed = plan.removed.map(\.path)
         for (record, previous) in plan.obstructed { fail(record, previous: previous) }
     }
 
@@ -67,12 +68,11 @@ struct PhotoIntake {
     }
 
     /// Once every photo is through: those that waited for another photo of the same content share its fate.
-    mutating func settleDuplicates() {
-        for (reading, stamp, digest) in waiting {
-            let isSettled = settle(reading, stamp, digest)
-            precondition(isSettled, "a content was claimed and neither embedded nor refused")
-        }
-        waiting = []
+    ///
+    /// - Returns: photos that could not be settled, because the catalogue could not be asked; they are as they were.
+    mutating func settleDuplicates() -> [FolderScan.Photo] {
+        defer { waiting = [] }
+        return waiting.filter { !settle($0.reading, $0.stamp, $0.digest) }.map(\.reading.photo)
     }
 
     mutating func takeImages() -> [ImageRecord] {

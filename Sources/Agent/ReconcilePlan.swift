@@ -33,15 +33,18 @@ package struct ReconcilePlan: Sendable {
     ///   - images: what the catalogue knows.
     ///   - embedded: the contents that have a vector of the model in use.
     ///   - rules: names the rules of reading; photos that failed under these are not tried again.
+    ///   - finished: photos that are known to have been written, even if size and time are as they were.
     init(
         scan: FolderScan, images: [ImageRecord], embedded: Set<ContentDigest>, rules: String,
-        grouping: ProductGrouping
+        grouping: ProductGrouping, finished: Set<ImagePath> = []
     ) {
         var known = Dictionary(uniqueKeysWithValues: images.map { ($0.path, $0) })
         for photo in scan.photos {
             let product = grouping.product(of: photo.path)
             let previous = known.removeValue(forKey: photo.path)
-            let reason = Self.reason(to: photo, previous, embedded: embedded, rules: rules)
+            let reason =
+                Self.reason(to: photo, previous, embedded: embedded, rules: rules)
+                ?? (finished.contains(photo.path) ? .changed : nil)
             if let reason {
                 readings.append(Reading(photo: photo, product: product, reason: reason, previous: previous))
             } else if let previous, previous.product != product {
@@ -84,6 +87,10 @@ package struct ReconcilePlan: Sendable {
         changes += obstructed.filter { $0.record != $0.previous }.map { ($0.record.path, .fail) }
         return changes.sorted { $0.path < $1.path }
             .map { ReconcileReport.Change(action: $0.action, path: $0.path.text) }
+    }
+
+    mutating func removeRemoved(where isUnwanted: (ImageRecord) -> Bool) {
+        removed.removeAll(where: isUnwanted)
     }
 
     mutating func removeReadings(where isUnwanted: (Reading) -> Bool) {

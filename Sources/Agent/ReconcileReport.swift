@@ -60,7 +60,7 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
         modelChanged += later.modelChanged
         read += later.read
         embedded += later.embedded
-        heldBack = later.heldBack
+        heldBack = max(heldBack, later.heldBack)
         products = later.products
         published.written += later.published.written
         published.removed += later.published.removed

@@ -23,8 +23,6 @@ package final class Reconciler {
     package struct Options: Sendable {
         /// Remove products however many vanish at once.
         package var allowsMassRemoval = false
-        /// Products that vanished in rounds not long ago: they count as vanishing with those of this round.
-        package var recentlyVanished = 0
         /// Photos that may be in the making.
         package var deferral = Deferral()
         /// When it is true no further photo is begun. Called from several threads.
@@ -43,14 +41,15 @@ package final class Reconciler {
         /// Photos that came, changed or went, and photos that failed, in the order of their paths.
         package var changes: [ReconcileReport.Change] = []
         package var failures: [ReconcileReport.Failure] = []
-        /// Photos that are to be looked at when they have been left alone for a while.
-        package var deferred: [ImagePath] = []
+        /// Photos that are to be looked at when they have been left alone for a while, with what they are like now;
+        /// nil for photos that have gone.
+        package var deferred: [(path: ImagePath, stamp: FileStamp?)] = []
         /// Photos that the time did not suffice for.
         package var left: [ImagePath] = []
         /// Whether all that was stored is ranked and published.
         package var isPublished = false
-        /// How many products vanished.
-        package var vanished = 0
+        /// Whether nothing can be ranked before everything has been compared once more: the model is another one.
+        package var awaitsWhole = false
         package var folderCount = 0
     }
 
@@ -65,6 +64,7 @@ package final class Reconciler {
     private var opened: Opened?
     /// In step with the neighbour table of the catalogue; nil where that is not known.
     private var table: NeighbourTable?
+    private var recentlyGone = RecentlyGone()
 
     /// What the catalogue knows; nil until it is open.
     package var catalogue: Catalogue? { opened?.catalogue }
@@ -144,7 +144,10 @@ package final class Reconciler {
             try opened.publisher.checkMayWrite()
             network.begin()
             var report = ReconcileReport()
-            try publish(opened, everything: false, Options(), &report)
+            // Lists of another model stay as they are until those of this one are ready.
+            if try opened.catalogue.rankingState().model == opened.model {
+                try publish(opened, everything: false, Options(), &report)
+            }
             _ = try network.model()
         }
     }
@@ -186,14 +189,24 @@ package final class Reconciler {
                 among: images.compactMap(\.digest), of: opened.model)
         }
         var plan = ReconcilePlan(
-            scan: scan, images: images, embedded: embedded, rules: reader.rules, grouping: grouping)
-        round.deferred = plan.deferReadings(options.deferral)
+            scan: scan, images: images, embedded: embedded, rules: reader.rules, grouping: grouping,
+            finished: options.deferral.finished)
+        let deferred = plan.deferReadings(options.deferral)
+        let counterparts = plan.withholdRemovals(for: deferred)
+        for photo in deferred {
+            round.deferred.append((photo.path, photo.stamp))
+            if let gone = counterparts[photo.path] { round.deferred.append((gone, nil)) }
+        }
         let departures = try apply(plan, opened, options, &round)
         if scope == .everything { try adopt(opened, departures, options) }
 
         let mayWait = options.mayPublishLater && departures.isEmpty && scope != .everything
         guard !mayWait else { return }
-        try rank(departures, before: images, isWhole: scope == .everything, options, opened, &round)
+        guard try rank(departures, before: images, isWhole: scope == .everything, options, opened, &round)
+        else {
+            round.awaitsWhole = true
+            return
+        }
         try publish(opened, everything: scope == .everything, options, &round.report)
         round.isPublished = true
         if scope == .everything {
@@ -285,18 +298,24 @@ package final class Reconciler {
             }
             let embeddings = intake.takeEmbeddings()
             try catalogue.store(images: intake.takeImages(), embeddings: embeddings, model: model)
-            intake.settleDuplicates()
+            round.left = intake.settleDuplicates().map(\.path)
             try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
         }
-        let left = plan.dropReadings(from: taken)
-        round.left = left.paths
-        round.report = report(of: left.plan)
-        round.changes = left.plan.changes
+        var (done, left) = plan.dropReadings(from: taken)
+        let counterparts = done.withholdRemovals(for: left)
+        for photo in left {
+            round.left.append(photo.path)
+            if let gone = counterparts[photo.path] { round.left.append(gone) }
+        }
+        round.report = report(of: done)
+        round.changes = done.changes
         round.failures = intake.failures
         round.report.read = intake.readCount
         round.report.embedded = intake.embeddedCount
         round.report.failed = intake.keptFailures
-        return intake.departures
+        var departures = intake.departures
+        departures.removed += done.removed.map(\.path)
+        return departures
     }
 
     /// A catalogue made anew does not know what an earlier one published; the index on disk does. Takes these
@@ -327,10 +346,11 @@ package final class Reconciler {
     /// - Parameters:
     ///   - before: the photos of the scope as they were known before this round.
     ///   - isWhole: whether the scope is everything.
+    /// - Returns: false where it has to wait until photos have vectors of another model.
     private func rank(
         _ wanted: Departures, before: [ImageRecord], isWhole: Bool, _ options: Options, _ opened: Opened,
         _ round: inout Round
-    ) throws {
+    ) throws -> Bool {
         let catalogue = opened.catalogue
         let state = try catalogue.rankingState()
         let count = settings.recommendationCount
@@ -339,38 +359,45 @@ package final class Reconciler {
         round.report.products = try catalogue.rankedProductCount()
         guard isBehind || !wanted.isEmpty else {
             if state.isHeldBack, isWhole { try catalogue.setHeldBack(false) }
-            return
+            return true
         }
 
         var departures = wanted
         let departing = departures.paths
         let leaving = before.filter { departing.contains($0.path) }.map(\.product)
-        let vanishing = try countVanishing(
+        let turnover = try turnover(
             Set(state.unranked + leaving), before: before, departing: departing, catalogue)
-        let (share, all) = (
-            vanishing + options.recentlyVanished, round.report.products + options.recentlyVanished
-        )
+        var recent = recentlyGone
+        recent.settle(turnover, isHeldBack: state.isHeldBack)
+        let vanishing = turnover.gone.count
+        let earlier = recent.count(besides: turnover.gone.keys)
         var affected = Set(state.unranked)
         // What is held back stays so until all of it is back, not only enough: the rest may be on its way.
         let isLatched = state.isHeldBack && settings.massRemovalLimit < 1
-        let isHeld = vanishing > 0 && (isLatched || isMassRemoval(share, of: all))
-        if isHeld && !options.allowsMassRemoval {
+        let isMass = isMassRemoval(vanishing + earlier, of: round.report.products + earlier)
+        if vanishing > 0, isLatched || isMass, !options.allowsMassRemoval {
             if !state.isHeldBack { try catalogue.setHeldBack(true) }
             round.report.heldBack = vanishing
+            round.report.removed = 0
+            round.changes.removeAll { $0.action == .remove }
             departures = Departures()
-            guard isBehind else { return }
+            recentlyGone = recent
+            guard isBehind else { return true }
         } else {
             affected.formUnion(leaving)
-            round.vanished = vanishing
+            if options.allowsMassRemoval { recent.forget() } else { recent.add(turnover.gone) }
             if state.isHeldBack, isWhole { try catalogue.setHeldBack(false) }
         }
         // After a change of model, a photo that cannot be read now has no vector that could be compared.
         if isOtherModel, !options.allowsMassRemoval {
             let unembedded = try catalogue.countUnembedded(of: opened.model, without: departures.paths)
-            if unembedded > 0, !round.left.isEmpty || options.mayPublishLater { return }
+            let isThrough = isWhole && round.left.isEmpty && round.deferred.isEmpty
+            guard unembedded == 0 || isThrough else { return false }
             guard unembedded == 0 else { throw AgentError.modelIncomplete(photos: unembedded) }
         }
         try update(affected, departures, state, options, isOtherModel: isOtherModel, opened, &round.report)
+        recentlyGone = recent
+        return true
     }
 
     /// Computes new rows and makes the change in one transaction.
@@ -429,34 +456,32 @@ package final class Reconciler {
         Double(vanishing) > settings.massRemovalLimit * Double(products)
     }
 
-    /// How many products lose their last photo without one of their photos being there as a new product's: each
-    /// photo of a new product stands for one product that has gone, so that copies of one picture do not stand
-    /// for many.
-    private func countVanishing(
+    /// What becomes of products whose photos came or went. A product that loses its last photo counts as gone unless
+    /// one of its photos is there as a new product's; each photo of a new product stands for one that has gone, so
+    /// that copies of one picture do not stand for many.
+    private func turnover(
         _ affected: Set<ProductID>, before: [ImageRecord], departing: Set<ImagePath>, _ catalogue: Catalogue
-    ) throws -> Int {
+    ) throws -> RecentlyGone.Turnover {
         let ranked = Set(try catalogue.rankedProducts(among: affected))
+        var turnover = RecentlyGone.Turnover()
         var gone: [ProductID] = []
-        var arrived: [ContentDigest: Int] = [:]
         for product in affected {
             let digests = try catalogue.images(of: product).filter { !departing.contains($0.path) }
                 .compactMap(\.digest)
-            if ranked.contains(product) {
-                if digests.isEmpty { gone.append(product) }
-            } else {
-                for digest in digests { arrived[digest, default: 0] += 1 }
+            if !digests.isEmpty { turnover.present.insert(product) }
+            if !ranked.contains(product) {
+                for digest in digests { turnover.arrived[digest, default: 0] += 1 }
+            } else if digests.isEmpty {
+                gone.append(product)
             }
         }
-        guard !gone.isEmpty else { return 0 }
+        guard !gone.isEmpty else { return turnover }
         let contents = Dictionary(grouping: before.filter { $0.digest != nil }, by: \.product)
-        return gone.count { product in
-            for digest in contents[product, default: []].compactMap(\.digest)
-            where arrived[digest, default: 0] > 0 {
-                arrived[digest, default: 0] -= 1
-                return false
-            }
-            return true
+        for product in gone.sorted() {
+            let digests = contents[product, default: []].compactMap(\.digest)
+            if !turnover.match(digests) { turnover.gone[product] = digests }
         }
+        return turnover
     }
 
     // MARK: Publish

@@ -33,8 +33,6 @@ final class ServiceMonitor: Sendable {
         var progress = ""
         /// Photos that are known to wait for being read.
         var backlog = 0
-        /// Products and folders with changes that are not due yet.
-        var settling = 0
         var photosPerSecond: Double?
         var heldBack = 0
         var trouble: String?

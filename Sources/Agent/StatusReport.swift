@@ -40,8 +40,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         package let processID: Int
         /// ISO 8601.
         package let startedAt: String
-        /// `starting`, `idle`, `working`, `waiting for the image folder`, `holding back removals`, `trouble` or
-        /// `stopping`.
+        /// `starting`, `idle`, `settling`, `working`, `waiting for the image folder`, `holding back removals`, `trouble`
+        /// or `stopping`.
         package let state: String
         /// What it is doing, in words; empty where it is idle.
         package let progress: String
@@ -122,14 +122,19 @@ package struct StatusReport: Codable, Hashable, Sendable {
 }
 
 extension StatusReport.Running {
-    init(_ now: ServiceMonitor.Snapshot, watches: FolderWatcher.State, version: String) {
+    /// - Parameters:
+    ///   - settling: asked for before the snapshot, so that nothing is missed that was taken to work between the two.
+    init(
+        _ now: ServiceMonitor.Snapshot, settling: Int, watches: FolderWatcher.State, version: String
+    ) {
         self.version = version
         processID = Int(getpid())
         startedAt = now.startedAt.formatted(.iso8601)
-        state = now.phase.rawValue
+        let isSettling = now.phase == .idle && (settling > 0 || watches.isBehind)
+        state = (isSettling ? .settling : now.phase).rawValue
         progress = now.progress
         waiting = now.backlog
-        settling = now.settling
+        self.settling = settling
         photosPerSecond = now.photosPerSecond
         heldBack = now.heldBack
         trouble = now.trouble

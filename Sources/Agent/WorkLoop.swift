@@ -10,14 +10,18 @@ import Watching
 /// The running agent's one thread of work: takes hints and wishes, and runs rounds of the `Reconciler`.
 ///
 /// Whatever is to be done becomes one of four turns, in this order: everything is compared (at the start, on request,
-/// every hour, after lost reports or trouble); places with changes are looked at; photos of the backlog are; or what
+/// when the watcher says so, after trouble); places with changes are looked at; photos of the backlog are; or what
 /// was stored is published. A turn is over in about two seconds, so that a change does not wait for a large import.
 ///
-/// `@unchecked Sendable`: `shared` is behind its lock; the rest belongs to the loop's thread.
+/// `@unchecked Sendable`: what is not locked belongs to the loop's thread.
 final class WorkLoop: @unchecked Sendable {
     private struct Shared {
         var queue: LookQueue
         var requests: [ReconcileRequest] = []
+        /// The loop wakes by itself at this time.
+        var nextWake = ContinuousClock.now
+        /// The image folder is there again: no need to wait until trouble is over.
+        var mayRetry = false
         var isStopping = false
         var hasEnded = false
     }
@@ -33,8 +37,6 @@ final class WorkLoop: @unchecked Sendable {
     private static let slice = Duration.seconds(2)
     /// Publishing may take one part in so many of the time while photos wait.
     private static let publishShare = 5
-    /// Products that vanish within so long count as vanishing at once.
-    private static let vanishingWindow = Duration.seconds(600)
     private static let longestBackOff = Duration.seconds(60)
     /// How long the watcher may be silent before the watchdog is no longer told that all is well.
     private static let longestSilence = Duration.seconds(45)
@@ -45,8 +47,8 @@ final class WorkLoop: @unchecked Sendable {
     private let notifier: ServiceNotifier
     private let monitor: ServiceMonitor
     private let watcher: FolderWatcher
-    private let condition: NSCondition
-    private var shared: Shared
+    private let shared: Mutex<Shared>
+    private let wakeup = Wakeup()
     private let openCatalogue = Mutex<Catalogue?>(nil)
 
     // The thread's own.
@@ -55,13 +57,14 @@ final class WorkLoop: @unchecked Sendable {
     /// The comparison that the backlog belongs to, and whom to tell of it.
     private var job: Job?
     private var owesPublishing = false
+    private var owesComparison = false
     private var lastPublish = ContinuousClock.now
     private var publishCost = Duration.zero
-    private var nextReconcile = ContinuousClock.now
     private var retryAt: ContinuousClock.Instant?
     private var backOff = Duration.zero
-    private var vanished: [(at: ContinuousClock.Instant, count: Int)] = []
     private var heldBack = 0
+    private var lastPing: ContinuousClock.Instant?
+    private var loggedWatches: (reason: String?, isExhausted: Bool) = (nil, false)
     private var display = ProgressText()
     private var lastPulse: ContinuousClock.Instant?
 
@@ -69,11 +72,14 @@ final class WorkLoop: @unchecked Sendable {
         let start = ContinuousClock.now
         var report = ReconcileReport()
         var requests: [ReconcileRequest]
+        var isContinued = false
         /// Photos that have to be looked at once more before the comparison is over.
         var awaited: Set<ImagePath> = []
         /// Photos that were read for it, and all that are to be.
         var done = 0
         var total = 0
+
+        var allowsMassRemoval: Bool { requests.contains(where: \.allowsMassRemoval) }
     }
 
     init(
@@ -86,16 +92,15 @@ final class WorkLoop: @unchecked Sendable {
         self.notifier = notifier
         self.monitor = monitor
         let grouping = ProductGrouping(pattern: settings.productPattern)
-        let condition = NSCondition()
-        self.condition = condition
-        shared = Shared(
-            queue: LookQueue(.init(settle: settings.settle, settleLimit: settings.settleLimit)) {
-                grouping.product(of: $0)
-            })
+        shared = Mutex(
+            Shared(
+                queue: LookQueue(.init(settle: settings.settle, settleLimit: settings.settleLimit)) {
+                    grouping.product(of: $0)
+                }))
         let inbox = Inbox()
         watcher = FolderWatcher(
             folder: settings.imagesFolder, filter: PhotoFilter(settings: settings),
-            pollInterval: settings.pollInterval
+            pollInterval: settings.pollInterval, lookInterval: settings.reconcileInterval
         ) { inbox.note($0) }
         inbox.loop = self
     }
@@ -113,6 +118,7 @@ final class WorkLoop: @unchecked Sendable {
     /// - Parameters:
     ///   - onReady: called when all is open, watched, and what was due is published; or with why that cannot be.
     ///   - onEnd: called when the thread has ended after it was ready; with what ended it, if it was not asked to.
+    ///     Requests that were not answered are for `takeRequests` then.
     func start(
         onReady: @escaping @Sendable (Result<Void, AgentError>) -> Void,
         onEnd: @escaping @Sendable (AgentError?) -> Void
@@ -125,20 +131,23 @@ final class WorkLoop: @unchecked Sendable {
                 }
                 try reconciler?.start()
             } catch {
-                condition.withLock { shared.hasEnded = true }
+                shared.withLock { $0.hasEnded = true }
                 return onReady(.failure(error))
             }
             openCatalogue.withLock { $0 = reconciler?.catalogue }
             watcher.start()
+            log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
             logWatches()
             onReady(.success(()))
             let error = reconciler.flatMap { work($0) }
             reconciler = nil  // and with it the locks
             monitor.update { $0.phase = .stopping }
             watcher.stop()
-            endRequests(error ?? .stopped)
             openCatalogue.withLock { $0 = nil }
-            condition.withLock { shared.hasEnded = true }
+            shared.withLock {
+                $0.requests = (job?.requests ?? []) + $0.requests
+                $0.hasEnded = true
+            }
             onEnd(error)
         }
         thread.name = "work"
@@ -148,19 +157,27 @@ final class WorkLoop: @unchecked Sendable {
 
     /// Asks the loop to end; it finishes or gives up what it is at.
     func stop() {
-        condition.withLock {
-            shared.isStopping = true
-            condition.broadcast()
-        }
+        shared.withLock { $0.isStopping = true }
+        wakeup.signal()
     }
 
-    var hasEnded: Bool { condition.withLock { shared.hasEnded } }
+    var hasEnded: Bool { shared.withLock { $0.hasEnded } }
 
-    /// Asks for a comparison of everything.
-    func ask(_ request: ReconcileRequest) {
-        condition.withLock {
-            shared.requests.append(request)
-            condition.broadcast()
+    /// Asks for a comparison of everything. Returns false where the loop has ended and nobody will answer.
+    func ask(_ request: ReconcileRequest) -> Bool {
+        let isTaken = shared.withLock {
+            if !$0.hasEnded { $0.requests.append(request) }
+            return !$0.hasEnded
+        }
+        wakeup.signal()
+        return isTaken
+    }
+
+    /// What a loop that has ended leaves unanswered.
+    func takeRequests() -> [ReconcileRequest] {
+        shared.withLock { shared in
+            defer { shared.requests = [] }
+            return shared.requests
         }
     }
 
@@ -169,25 +186,27 @@ final class WorkLoop: @unchecked Sendable {
 
     var watches: FolderWatcher.State { watcher.state }
 
+    /// How many products and folders have just changed.
+    var settling: Int { shared.withLock { $0.queue.count } }
+
     private func note(_ change: FolderChange) {
-        let settling = condition.withLock {
-            shared.queue.note(change, at: .now)
-            condition.broadcast()
-            return shared.queue.count
+        let now = ContinuousClock.now
+        let wakes = shared.withLock {
+            $0.queue.note(change, at: now)
+            if change == .everything(.folderBack) || change == .everything(.folderReplaced) {
+                $0.mayRetry = true
+            }
+            return $0.queue.earliestDue(from: now) < $0.nextWake
         }
-        // From here on nobody is told that all is published.
-        monitor.update {
-            $0.settling = settling
-            if $0.phase == .idle { $0.phase = .settling }
-        }
+        if wakes { wakeup.signal() }
     }
 
-    private var isStopping: Bool { condition.withLock { shared.isStopping } }
+    private var isStopping: Bool { shared.withLock { $0.isStopping } }
 
     // MARK: The loop
 
     private func work(_ reconciler: Reconciler) -> AgentError? {
-        ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
+        _ = ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
         while let turn = nextTurn() {
             if let fatal = perform(turn, reconciler) { return fatal }
             settle()
@@ -199,35 +218,44 @@ final class WorkLoop: @unchecked Sendable {
     private func nextTurn() -> Turn? {
         while true {
             ping()
-            condition.lock()
-            defer { condition.unlock() }
             let now = ContinuousClock.now
-            if shared.isStopping { return nil }
-            if !shared.requests.isEmpty {
-                defer { shared.requests = [] }
-                return .everything(shared.queue.takeAll(), shared.requests)
+            var turn: Turn?
+            let isStopping = shared.withLock { shared in
+                turn = nextTurn(of: &shared, now)
+                // Under the lock: at every moment what was reported is either in the queue or being worked on.
+                if turn != nil { monitor.update { $0.phase = .working } }
+                var wake = retryAt ?? now + .seconds(3600)
+                if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
+                if let timeout = notifier.watchdogTimeout { wake = min(wake, now + timeout / 3) }
+                shared.nextWake = wake
+                return shared.isStopping
             }
-            if let retryAt {
-                // In trouble nothing else is tried meanwhile; hints wait.
-                if retryAt <= now { return .everything(shared.queue.takeAll(), []) }
-            } else if nextReconcile <= now {
-                return .everything(shared.queue.takeAll(), [])
-            } else if let batch = shared.queue.takeDue(at: now) {
-                // Products that are held back may have come back by any change.
-                let isEverything = !batch.everything.isEmpty || heldBack > 0
-                return isEverything ? .everything(batch, []) : .places(batch)
-            } else if backlogStart < backlog.count {
-                return .backlog
-            } else if owesPublishing {
-                return .publish
-            }
-            let settling = shared.queue.count
-            monitor.update { $0.settling = settling }
-            var wake = retryAt ?? nextReconcile
-            if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
-            if let timeout = notifier.watchdogTimeout { wake = min(wake, now + timeout / 3) }
-            _ = condition.wait(until: Date().addingTimeInterval(max(0.0005, (wake - now).seconds)))
+            if isStopping { return nil }
+            if let turn { return turn }
+            logWatches()
+            wakeup.wait(atMost: shared.withLock { $0.nextWake } - now)
         }
+    }
+
+    private func nextTurn(of shared: inout Shared, _ now: ContinuousClock.Instant) -> Turn? {
+        if !shared.requests.isEmpty {
+            defer { shared.requests = [] }
+            return .everything(shared.queue.takeAll(), shared.requests)
+        }
+        if let retryAt {
+            // In trouble nothing else is tried meanwhile; hints wait.
+            guard retryAt <= now || shared.mayRetry else { return nil }
+            shared.mayRetry = false
+            return .everything(shared.queue.takeAll(), [])
+        }
+        if let batch = shared.queue.takeDue(at: now) {
+            // Products that are held back may have come back by any change.
+            let isEverything = !batch.everything.isEmpty || heldBack > 0
+            return isEverything ? .everything(batch, []) : .places(batch)
+        }
+        if backlogStart < backlog.count { return .backlog }
+        if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
+        return owesPublishing && !owesComparison ? .publish : nil
     }
 
     private func perform(_ turn: Turn, _ reconciler: Reconciler) -> AgentError? {
@@ -235,13 +263,12 @@ final class WorkLoop: @unchecked Sendable {
         var options = Reconciler.Options()
         let sliceEnd = start + Self.slice
         options.isStopping = { [unowned self] in isStopping }
-        options.recentlyVanished = countRecentlyVanished(start)
         let scope: Reconciler.Scope
         var looked: Set<ImagePath> = []
         switch turn {
         case .everything(let batch, let requests):
-            options.allowsMassRemoval = requests.contains(where: \.allowsMassRemoval)
             beginJob(requests, reasons: batch.everything)
+            options.allowsMassRemoval = job?.allowsMassRemoval ?? false
             options.deferral = deferral(batch.finished, start)
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
             scope = .everything
@@ -252,6 +279,7 @@ final class WorkLoop: @unchecked Sendable {
             scope = .places(batch.places)
         case .backlog:
             let places = takeBacklog()
+            options.allowsMassRemoval = job?.allowsMassRemoval ?? false
             options.deferral = deferral([], start)
             // A change that somebody makes now goes first.
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping || hasDue }
@@ -264,7 +292,6 @@ final class WorkLoop: @unchecked Sendable {
         } else {
             options.mayPublishLater = (start - lastPublish) < publishCost * (Self.publishShare - 1)
         }
-        monitor.update { $0.phase = .working }
         do throws(AgentError) {
             let round = try reconciler.round(scope, options)
             note(round, scope, looked, since: start)
@@ -275,13 +302,11 @@ final class WorkLoop: @unchecked Sendable {
     }
 
     private var hasDue: Bool {
-        condition.withLock {
-            !shared.requests.isEmpty || shared.queue.nextDue.map { $0 <= .now } ?? false
-        }
+        shared.withLock { !$0.requests.isEmpty || $0.queue.nextDue.map { $0 <= .now } ?? false }
     }
 
     private func deferral(_ finished: Set<ImagePath>, _ now: ContinuousClock.Instant) -> Deferral {
-        var deferral = condition.withLock { shared.queue.deferral(finished: finished, at: now) }
+        var deferral = shared.withLock { $0.queue.deferral(finished: finished, at: now) }
         deferral.youngFor = settings.settleLimit
         return deferral
     }
@@ -302,14 +327,21 @@ final class WorkLoop: @unchecked Sendable {
     // MARK: What a round did
 
     private func beginJob(_ requests: [ReconcileRequest], reasons: Set<FolderChange.EverythingReason>) {
-        for reason in reasons.sorted(by: { $0.rawValue < $1.rawValue }) where reason != .poll {
-            log.notice("comparing the whole folder: \(reason.rawValue)")
+        for reason in reasons.sorted(by: { $0.rawValue < $1.rawValue }) {
+            let isRoutine = reason == .poll || reason == .periodic
+            log.log(level: isRoutine ? .debug : .notice, "comparing the whole folder: \(reason.rawValue)")
+        }
+        if owesComparison, var job {
+            // The second half of the same comparison.
+            job.requests += requests
+            job.isContinued = true
+            self.job = job
+        } else {
+            job = Job(requests: (job?.requests ?? []) + requests)
         }
         // Whatever was left to do is found again.
-        job = Job(requests: (job?.requests ?? []) + requests)
         backlog = []
         backlogStart = 0
-        nextReconcile = .now + settings.reconcileInterval
     }
 
     private func note(
@@ -321,25 +353,26 @@ final class WorkLoop: @unchecked Sendable {
         retryAt = nil
         backOff = .zero
         if scope == .everything || round.isPublished { setHeldBack(round.report.heldBack, scope) }
-        if round.vanished > 0 { vanished.append((now, round.vanished)) }
         // Photos that the time did not suffice for go on where they are; those of a batch go first.
         if !round.left.isEmpty {
             backlog = round.left + backlog[backlogStart...]
             backlogStart = 0
         }
-        condition.withLock { shared.queue.postpone(round.deferred, at: now) }
+        shared.withLock { $0.queue.postpone(round.deferred, at: now) }
 
         if job != nil {
+            let deferred = Set(round.deferred.map(\.path))
             if scope == .everything {
-                job!.report = round.report
-                job!.awaited = Set(round.deferred)
+                if job!.isContinued { job!.report.add(round.report) } else { job!.report = round.report }
+                job!.awaited = deferred
             } else {
                 job!.report.add(round.report)
-                job!.awaited.subtract(looked.subtracting(round.left))
+                job!.awaited.subtract(looked.subtracting(round.left).subtracting(deferred))
             }
             job!.done += round.report.read
             job!.total = max(job!.total, job!.done + backlog.count - backlogStart)
         }
+        owesComparison = round.awaitsWhole || owesComparison && !round.isPublished
         if round.isPublished {
             owesPublishing = false
             if round.report.published.written + round.report.published.removed > 0 {
@@ -366,12 +399,6 @@ final class WorkLoop: @unchecked Sendable {
         monitor.update { $0.heldBack = count }
     }
 
-    private func countRecentlyVanished(_ now: ContinuousClock.Instant) -> Int {
-        // While products are held back, nothing that vanished before them is forgotten.
-        if heldBack == 0 { vanished.removeAll { now - $0.at > Self.vanishingWindow } }
-        return vanished.reduce(0) { $0 + $1.count }
-    }
-
     /// Something went wrong. Returns it where trying again makes no sense.
     private func note(_ error: AgentError) -> AgentError? {
         if case .stopped = error { return nil }
@@ -384,6 +411,7 @@ final class WorkLoop: @unchecked Sendable {
         backOff = min(max(backOff * 2, .seconds(1)), Self.longestBackOff)
         retryAt = .now + backOff
         owesPublishing = true
+        shared.withLock { $0.mayRetry = false }
         monitor.update {
             $0.trouble = error.description
             $0.counters.troubles += 1
@@ -393,42 +421,33 @@ final class WorkLoop: @unchecked Sendable {
         return nil
     }
 
+    /// Answers those who asked for the comparison that failed.
     private func endRequests(_ error: AgentError) {
         for request in job?.requests ?? [] { request.end(.failure(error)) }
         job?.requests = []
-        let waiting = condition.withLock {
-            defer { shared.requests = [] }
-            return shared.requests
-        }
-        if isStopping || error.isFatal {
-            for request in waiting { request.end(.failure(error)) }
-        } else {
-            for request in waiting { ask(request) }
-        }
     }
 
     /// After a turn: ends a comparison that is through, and tells how things stand.
     private func settle() {
-        let isThrough = backlogStart == backlog.count && !owesPublishing && retryAt == nil
+        let isThrough =
+            backlogStart == backlog.count && !owesPublishing && !owesComparison && retryAt == nil
         if isThrough, let job, job.awaited.isEmpty {
             endJob(job)
             self.job = nil
         }
-        let settling = condition.withLock { shared.queue.count }
         let phase: ServiceMonitor.Phase =
             if retryAt != nil {
                 watcher.state.isFolderThere ? .trouble : .waitingForFolder
             } else if !isThrough {
                 .working
             } else {
-                heldBack > 0 ? .heldBack : settling > 0 ? .settling : .idle
+                heldBack > 0 ? .heldBack : .idle
             }
         let waiting = backlog.count - backlogStart
         let hasTrouble = retryAt != nil
         monitor.update {
             $0.phase = phase
             $0.backlog = waiting
-            $0.settling = settling
             if !hasTrouble { $0.trouble = nil }
             if phase != .working {
                 $0.progress = ""
@@ -478,7 +497,11 @@ final class WorkLoop: @unchecked Sendable {
 
     /// Tells the watchdog that work goes on: only from here, where it does.
     private func ping() {
-        guard watcher.state.heartbeat + Self.longestSilence > .now else { return }
+        let now = ContinuousClock.now
+        guard lastPing.map({ now - $0 >= .seconds(1) }) ?? true,
+            watcher.state.heartbeat + Self.longestSilence > now
+        else { return }
+        lastPing = now
         notifier.watchdog()
     }
 
@@ -528,18 +551,28 @@ final class WorkLoop: @unchecked Sendable {
         }
     }
 
+    /// Once for each thing that keeps folders from being watched, whenever that arises.
     private func logWatches() {
         let state = watcher.state
-        log.info("watching \(state.watched) folders of \(settings.imagesFolder)")
-        if let reason = state.pollReason {
-            log.warning(
-                "\(reason): the folder is also compared every \(Int(settings.pollInterval.seconds)) s")
+        let seconds = Int(settings.pollInterval.seconds)
+        if state.pollReason != loggedWatches.reason {
+            if let reason = state.pollReason {
+                log.warning("\(reason): compared every \(seconds) s instead")
+            } else {
+                log.notice("changes are reported everywhere again")
+            }
+            loggedWatches.reason = state.pollReason
         }
-        if !state.unwatched.isEmpty {
-            let allowed = WatchBudget.allowed ?? 0
-            log.warning(
-                "the kernel allows no more watches (fs.inotify.max_user_watches = \(allowed)): \(state.unwatched.count) folders are compared every \(Int(settings.pollInterval.seconds)) s instead. To mend it: sysctl fs.inotify.max_user_watches=\(max(524_288, allowed * 4))"
-            )
+        if state.unwatched.isEmpty == loggedWatches.isExhausted {
+            loggedWatches.isExhausted = !state.unwatched.isEmpty
+            if state.unwatched.isEmpty {
+                log.notice("all folders are watched again")
+            } else {
+                let allowed = WatchBudget.allowed ?? 0
+                log.warning(
+                    "the kernel allows no more watches (fs.inotify.max_user_watches = \(allowed)): \(state.unwatched.count) folders are compared every \(seconds) s instead. To mend it: sysctl fs.inotify.max_user_watches=\(max(524_288, allowed * 4))"
+                )
+            }
         }
     }
 }

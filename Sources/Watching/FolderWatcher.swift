@@ -26,7 +26,11 @@ package enum FolderChange: Hashable, Sendable {
         case folderReplaced = "the image folder is another one now"
         case folderBack = "the image folder is back"
         case folderGone = "the image folder is gone"
-        case poll = "the file system does not report changes"
+        /// Folders that cannot be watched have to be looked at now and then.
+        case poll = "changes are not reported everywhere"
+        case mounts = "something was mounted or unmounted"
+        /// In case a change was not reported.
+        case periodic = "it is time to"
     }
 }
 
@@ -34,7 +38,7 @@ package enum FolderChange: Hashable, Sendable {
 ///
 /// A folder is watched first and listed afterwards, so that what comes between the two is reported. Where the
 /// kernel's reports got lost, everything is watched anew and to be looked at; when that happens again and again, at
-/// growing intervals. What cannot be watched is to be looked at every `pollInterval`.
+/// growing intervals. What cannot be watched is to be looked at every `pollInterval`, everything every `lookInterval`.
 package final class FolderWatcher: Sendable {
     package struct State: Hashable, Sendable {
         /// How many folders are watched.
@@ -45,6 +49,8 @@ package final class FolderWatcher: Sendable {
         package var pollReason: String?
         package var overflows = 0
         package var isFolderThere = true
+        /// Reports were lost, and what is to be looked at has not been told yet.
+        package var isBehind = false
         /// When the thread was last seen at work.
         package var heartbeat = ContinuousClock.now
     }
@@ -52,6 +58,7 @@ package final class FolderWatcher: Sendable {
     private let folder: String
     private let filter: PhotoFilter
     private let pollInterval: Duration
+    private let lookInterval: Duration
     private let onChange: @Sendable (FolderChange) -> Void
     private let shared = Mutex(State())
     private let isStopping = Atomic(false)
@@ -61,12 +68,13 @@ package final class FolderWatcher: Sendable {
     ///   - folder: absolute path; may itself be a link.
     ///   - onChange: called on the watcher's thread; must not wait.
     package init(
-        folder: String, filter: PhotoFilter, pollInterval: Duration,
+        folder: String, filter: PhotoFilter, pollInterval: Duration, lookInterval: Duration,
         onChange: @escaping @Sendable (FolderChange) -> Void
     ) {
         self.folder = folder
         self.filter = filter
         self.pollInterval = pollInterval
+        self.lookInterval = lookInterval
         self.onChange = onChange
     }
 
@@ -76,9 +84,10 @@ package final class FolderWatcher: Sendable {
     package func start() {
         let isSet = DispatchSemaphore(value: 0)
         let thread = Thread { [self] in
-            var watch = Watch(folder, filter, pollInterval, onChange) { [self] change in
-                shared.withLock { change(&$0) }
-            }
+            var watch = Watch(
+                folder, filter, pollInterval: pollInterval, lookInterval: lookInterval, onChange,
+                isStopping: { [self] in isStopping.load(ordering: .relaxed) },
+                update: { [self] change in shared.withLock { change(&$0) } })
             watch.begin()
             isSet.signal()
             while !isStopping.load(ordering: .relaxed) { watch.step() }
@@ -102,25 +111,31 @@ private struct Watch: ~Copyable {
     private let folder: String
     private let filter: PhotoFilter
     private let pollInterval: Duration
+    private let lookInterval: Duration
     private let onChange: @Sendable (FolderChange) -> Void
+    private let isStopping: () -> Bool
     private let update: ((inout FolderWatcher.State) -> Void) -> Void
 
     private var queue: Inotify?
     /// How many watches were set since the queue was opened.
     private var watchesSet = 0
     private var tree = WatchedTree()
+    /// Folders that the kernel does not let us watch, and folders on file systems that do not report all changes.
     private var unwatched: Set<[UInt8]> = []
+    private var remote: [[UInt8]: String] = [:]
     /// The watch on the image folder itself.
     private var root: Int32?
+    private var mounts = MountTable()
     /// The first half of a rename of a folder.
     private var departing: (cookie: UInt32, path: [UInt8])?
     private var nextCheck = ContinuousClock.now
     private var nextPoll = ContinuousClock.now
-    private var pollsEverything = false
+    private var nextLook = ContinuousClock.now
     private var backOff = Duration.zero
     private var lastOverflow: ContinuousClock.Instant?
 
-    /// The library leaks a little with each folder that is removed; beyond this it is opened anew.
+    /// The library leaks a little with each folder that is removed, and a folder that was moved away stays watched;
+    /// beyond this the queue is opened anew.
     private static let watchesBetweenOpenings = 200_000
     private static let checkInterval = Duration.seconds(1)
     private static let longestBackOff = Duration.seconds(30)
@@ -128,14 +143,16 @@ private struct Watch: ~Copyable {
     private static let calm = Duration.seconds(60)
 
     init(
-        _ folder: String, _ filter: PhotoFilter, _ pollInterval: Duration,
-        _ onChange: @escaping @Sendable (FolderChange) -> Void,
+        _ folder: String, _ filter: PhotoFilter, pollInterval: Duration, lookInterval: Duration,
+        _ onChange: @escaping @Sendable (FolderChange) -> Void, isStopping: @escaping () -> Bool,
         update: @escaping ((inout FolderWatcher.State) -> Void) -> Void
     ) {
         self.folder = folder
         self.filter = filter
         self.pollInterval = pollInterval
+        self.lookInterval = lookInterval
         self.onChange = onChange
+        self.isStopping = isStopping
         self.update = update
     }
 
@@ -145,6 +162,7 @@ private struct Watch: ~Copyable {
         watchesSet = 0
         tree = WatchedTree()
         unwatched = []
+        remote = [:]
         root = nil
         departing = nil
         var reason: String?
@@ -154,46 +172,54 @@ private struct Watch: ~Copyable {
             reason =
                 "inotify cannot be used (\(String(cString: strerror(error.errno)))); raise fs.inotify.max_user_instances"
         }
+        // What is mounted from here on is noticed.
+        mounts.update()
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if descriptor >= 0 {
-            if let kind = FileSystem.remoteKind(of: descriptor) {
-                reason = "\(kind) does not report what other hosts change"
-            }
-            watch([], descriptor)
-        }
-        pollsEverything = reason != nil
-        nextPoll = .now + pollInterval
+        if descriptor >= 0 { watch([], descriptor, on: nil) }
+        (nextPoll, nextLook) = (.now + pollInterval, .now + lookInterval)
         nextCheck = .now + Self.checkInterval
         let isThere = descriptor >= 0
         update {
             $0.pollReason = reason
             $0.isFolderThere = isThere
+            $0.isBehind = false
         }
         show()
     }
 
     private func show() {
         let (count, left) = (tree.count, unwatched.map { FileName(bytes: $0).text }.sorted())
+        var reasons: [String] = []
+        for (path, kind) in remote.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            let place = path.isEmpty ? "the image folder" : FileName(bytes: path).text
+            reasons.append("\(place) is on \(kind), which does not report what other hosts change")
+        }
+        let isClosed = queue == nil
         update {
             $0.watched = count
             $0.unwatched = left
+            if !isClosed { $0.pollReason = reasons.isEmpty ? nil : reasons.joined(separator: "; ") }
             $0.heartbeat = .now
         }
     }
 
     /// Waits up to a second for an event and deals with it.
     mutating func step() {
-        let event: Inotify.Event?
+        var event: Inotify.Event?
         if queue != nil {
-            event = queue!.next(seconds: 1)
+            do throws(Inotify.Failure) {
+                event = try queue!.next(seconds: 1)
+            } catch {
+                // Whatever was reported, we cannot read it.
+                overflow()
+            }
         } else {
             sleep(1)
-            event = nil
         }
         if let event {
-            let before = (tree.count, unwatched.count)
+            let before = (tree.count, unwatched.count, remote.count)
             handle(event)
-            if (tree.count, unwatched.count) != before { show() }
+            if (tree.count, unwatched.count, remote.count) != before { show() }
         }
         let now = ContinuousClock.now
         if event == nil || now >= nextCheck {
@@ -204,44 +230,61 @@ private struct Watch: ~Copyable {
 
     private mutating func check(_ now: ContinuousClock.Instant) {
         checkRoot()
-        if now >= nextPoll {
-            nextPoll = now + pollInterval
-            if pollsEverything {
-                onChange(.everything(.poll))
-            } else {
-                for path in unwatched {
-                    unwatched.remove(path)
-                    watchFolder(at: path)
-                    if let path = ImagePath(FileName(bytes: path)) { onChange(.folder(path)) }
-                }
-            }
-        }
-        if watchesSet - tree.count > Self.watchesBetweenOpenings {
-            begin()
-            onChange(.everything(.overflow))
+        if now >= nextLook || watchesSet - tree.count > Self.watchesBetweenOpenings {
+            beginAgain(because: .periodic)
+        } else if mounts.hasChanged(atOrBelow: folder) {
+            beginAgain(because: .mounts)
+        } else if now >= nextPoll {
+            poll(now)
         }
         show()
+    }
+
+    private mutating func beginAgain(because reason: FolderChange.EverythingReason) {
+        update { $0.isBehind = true }
+        begin()
+        onChange(.everything(reason))
+    }
+
+    /// Has looked at what is not watched, and tries to watch it.
+    private mutating func poll(_ now: ContinuousClock.Instant) {
+        nextPoll = now + pollInterval
+        if queue == nil || unwatched.contains([]) || remote[[]] != nil {
+            // The image folder itself: nothing is known of anything.
+            if remote[[]] == nil { begin() }
+            onChange(.everything(.poll))
+            return
+        }
+        for path in unwatched {
+            unwatched.remove(path)
+            watchFolder(at: path)
+            if let path = ImagePath(FileName(bytes: path)) { onChange(.folder(path)) }
+        }
+        for path in remote.keys {
+            if let path = ImagePath(FileName(bytes: path)) { onChange(.folder(path)) }
+        }
     }
 
     /// Notices that the image folder has gone, come back, or been replaced: mounts and links are not reported.
     private mutating func checkRoot() {
         var status = stat()
-        let isThere = stat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        // Opened, for a folder that may not be read is as good as none.
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let isThere = descriptor >= 0 && fstat(descriptor, &status) == 0
+        if descriptor >= 0 { close(descriptor) }
         let entry = root.flatMap { tree[$0] }
         if isThere, let entry, entry.inode == UInt(status.st_ino), entry.device == UInt(status.st_dev) {
             return
         }
-        // Where nothing can be watched there is no root to compare with; the polls see what there is.
+        // Where it cannot be watched there is nothing to compare with; the polls see what there is.
         if isThere && entry == nil && (queue == nil || unwatched.contains([])) {
             update { $0.isFolderThere = true }
             return
         }
         if isThere {
-            let reason: FolderChange.EverythingReason = entry == nil ? .folderBack : .folderReplaced
-            begin()
-            onChange(.everything(reason))
+            beginAgain(because: entry == nil ? .folderBack : .folderReplaced)
         } else if entry != nil || root != nil {
-            for watch in tree.entries.keys { tree.remove(watch) }
+            tree = WatchedTree()
             root = nil
             update { $0.isFolderThere = false }
             onChange(.everything(.folderGone))
@@ -263,11 +306,19 @@ private struct Watch: ~Copyable {
             close(current)
             current = next
         }
-        if current >= 0 { watch(path, current) }
+        if current >= 0 { watch(path, current, on: nil) } else { noteUnwatched(path, errno) }
     }
 
-    /// - Parameter descriptor: of the folder; closed afterwards.
-    private mutating func watch(_ path: [UInt8], _ descriptor: Int32) {
+    /// A folder that was not opened is watched when it has changed; one that was not for want of something is tried
+    /// again and again.
+    private mutating func noteUnwatched(_ path: [UInt8], _ number: Int32) {
+        if [EMFILE, ENFILE, ENOMEM, EIO].contains(number) { unwatched.insert(path) }
+    }
+
+    /// - Parameters:
+    ///   - descriptor: of the folder; closed afterwards.
+    ///   - device: that of the folder above; nil where it is not known.
+    private mutating func watch(_ path: [UInt8], _ descriptor: Int32, on device: UInt?) {
         guard queue != nil, let directory = fdopendir(descriptor) else {
             close(descriptor)
             return
@@ -275,13 +326,18 @@ private struct Watch: ~Copyable {
         defer { closedir(directory) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return }
+        let own = UInt(status.st_dev)
+        if own != device, let kind = FileSystem.remoteKind(of: descriptor), !isBelowRemote(path) {
+            remote[path] = kind
+        }
         do throws(Inotify.Failure) {
             let watch = try queue!.watch(folder: descriptor)
             watchesSet += 1
             tree.set(
                 watch,
-                WatchedTree.Entry(path: path, inode: UInt(status.st_ino), device: UInt(status.st_dev)))
+                WatchedTree.Entry(path: path, inode: UInt(status.st_ino), device: own))
             if path.isEmpty { root = watch }
+            if watchesSet % 256 == 0 { update { $0.heartbeat = .now } }
         } catch {
             // Without a watch here, what comes below would not be noticed either.
             unwatched.insert(path)
@@ -307,16 +363,19 @@ private struct Watch: ~Copyable {
                     descriptor, $0.baseAddress!.assumingMemoryBound(to: CChar.self),
                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             }
-            if opened >= 0 { watch(child, opened) }
+            if opened >= 0 { watch(child, opened, on: own) } else { noteUnwatched(child, errno) }
         }
     }
 
-    /// Stops watching a folder that is not where it was, and all below.
-    private mutating func unwatch(_ path: [UInt8]) {
-        for watch in tree.watches(atOrBelow: path) {
-            tree.remove(watch)
-            queue!.remove(watch)
-        }
+    private func isBelowRemote(_ path: [UInt8]) -> Bool {
+        remote.keys.contains { $0 != path && isPath(path, atOrBelow: $0) }
+    }
+
+    /// Forgets a folder that is not where it was, and all below.
+    private mutating func forget(_ path: [UInt8]) {
+        tree.remove(atOrBelow: path)
+        unwatched = unwatched.filter { !isPath($0, atOrBelow: path) }
+        remote = remote.filter { !isPath($0.key, atOrBelow: path) }
     }
 
     // MARK: Events
@@ -346,7 +405,9 @@ private struct Watch: ~Copyable {
         // The folder above has told of a rename within, and the path is right again. If it has not, the folder
         // was moved away.
         if event.mask.contains(.moveSelf), isStillAt(entry) { return }
-        if event.mask.contains(.moveSelf) { unwatch(entry.path) }
+        forget(entry.path)
+        // What was mounted there is gone; the folder below it may be there.
+        if event.mask.contains(.unmount) { watchFolder(at: entry.path) }
         if let path = ImagePath(FileName(bytes: entry.path)) { onChange(.folder(path)) }
     }
 
@@ -364,15 +425,25 @@ private struct Watch: ~Copyable {
         if event.mask.contains(.movedFrom) { departing = (event.cookie, path) }
         if event.mask.contains(.movedTo), let departing, departing.cookie == event.cookie {
             self.departing = nil
+            let isExchange = tree.watch(at: path) != nil
+            forget(path)
             tree.rename(departing.path, to: path)
-            if !filter.admits(path) { unwatch(path) }
+            if !filter.admits(path) { forget(path) }
+            if isExchange {
+                watchFolder(at: departing.path)
+                if let path = ImagePath(FileName(bytes: departing.path)) { onChange(.folder(path)) }
+            }
         }
         guard filter.admits(path), let imagePath = ImagePath(FileName(bytes: path)) else { return }
-        if !event.mask.isDisjoint(with: [.create, .movedTo, .attributes]) {
+        if !event.mask.isDisjoint(with: [.create, .movedTo]) {
             // Whatever happened since it was reported: the folder that is there now is the one to watch.
             watchFolder(at: path)
-        } else {
-            unwatched = unwatched.filter { !isPath($0, atOrBelow: path) }
+        } else if event.mask.contains(.attributes) {
+            // One that could not be read before may be readable now.
+            let isKnown = tree.watch(at: path).flatMap { tree[$0] }.map { isStillAt($0) } ?? false
+            if !isKnown { watchFolder(at: path) }
+        } else if event.mask.contains(.delete) {
+            forget(path)
         }
         onChange(.folder(imagePath))
     }
@@ -380,8 +451,10 @@ private struct Watch: ~Copyable {
     private func handleFile(_ event: Inotify.Event, _ path: [UInt8], in entry: WatchedTree.Entry) {
         guard filter.admits(path), let imagePath = ImagePath(FileName(bytes: path)) else { return }
         if !filter.isPhotoName(event.name) {
-            // It may be a link in a folder's place.
-            if !event.mask.isDisjoint(with: [.create, .movedTo, .movedFrom, .delete]), isLink(path) {
+            // It may be a link in a folder's place, or have been.
+            if !event.mask.isDisjoint(with: [.movedFrom, .delete])
+                || !event.mask.isDisjoint(with: [.create, .movedTo]) && isLink(path)
+            {
                 onChange(.folder(imagePath))
             }
             return
@@ -414,9 +487,12 @@ private struct Watch: ~Copyable {
             backOff = .zero
         }
         lastOverflow = now
-        update { $0.overflows += 1 }
+        update {
+            $0.overflows += 1
+            $0.isBehind = true
+        }
         let end = now + backOff
-        while ContinuousClock.now < end {
+        while ContinuousClock.now < end, !isStopping() {
             usleep(100_000)
             update { $0.heartbeat = .now }
         }

@@ -7,6 +7,9 @@ import Glibc
 // The library keeps a path for each watch, to which we give no meaning: a directory may have been renamed or
 // replaced since. Watches are set on open directories, by way of /proc/self/fd, so that what was looked at is
 // what is watched, however it is called by then; `WatchedTree` knows where each watch is.
+//
+// Watches are given up by closing the queue. Taking a single one back makes the library print an error where the
+// kernel has dropped it already.
 
 /// A queue of events from the kernel.
 struct Inotify: ~Copyable {
@@ -73,14 +76,15 @@ struct Inotify: ~Copyable {
         return inotifytools_wd_from_filename(path)
     }
 
-    /// Stops watching. The corresponding C function is `inotifytools_remove_watch_by_wd`.
-    mutating func remove(_ watch: Int32) { inotifytools_remove_watch_by_wd(watch) }
-
     /// The next event; waits for it. Nil when there was none in time, or a signal came.
     ///
     /// The corresponding C function is `inotifytools_next_events`, which knows whole seconds only.
-    mutating func next(seconds: Int) -> Event? {
-        guard let event = inotifytools_next_events(seconds, 1) else { return nil }
+    mutating func next(seconds: Int) throws(Failure) -> Event? {
+        guard let event = inotifytools_next_events(seconds, 1) else {
+            let number = inotifytools_error()
+            guard number == 0 || number == EINTR || number == EAGAIN else { throw Failure(errno: number) }
+            return nil
+        }
         let length = Int(event.pointee.len)
         let name = UnsafeRawPointer(event).advanced(by: MemoryLayout<inotify_event>.size)
         let bytes = UnsafeRawBufferPointer(start: name, count: length).prefix { $0 != 0 }

@@ -7,20 +7,43 @@ struct WatchedTree {
         let device: UInt
     }
 
-    private(set) var entries: [Int32: Entry] = [:]
+    private var entries: [Int32: Entry] = [:]
+    private var watches: [[UInt8]: Int32] = [:]
 
     var count: Int { entries.count }
 
     subscript(watch: Int32) -> Entry? { entries[watch] }
 
-    mutating func set(_ watch: Int32, _ entry: Entry) { entries[watch] = entry }
+    /// The watch on the folder that has this path.
+    func watch(at path: [UInt8]) -> Int32? { watches[path] }
 
-    mutating func remove(_ watch: Int32) { entries[watch] = nil }
+    mutating func set(_ watch: Int32, _ entry: Entry) {
+        remove(watch)
+        if let other = watches[entry.path] { entries[other] = nil }
+        entries[watch] = entry
+        watches[entry.path] = watch
+    }
 
-    /// A folder has another path now, and with it all below.
+    mutating func remove(_ watch: Int32) {
+        if let entry = entries.removeValue(forKey: watch), watches[entry.path] == watch {
+            watches[entry.path] = nil
+        }
+    }
+
+    /// Forgets the folder at a path and all below.
+    mutating func remove(atOrBelow path: [UInt8]) {
+        for watch in watches(atOrBelow: path) { remove(watch) }
+    }
+
+    /// A folder has another path now, and with it all below. Whatever was there has gone.
     mutating func rename(_ old: [UInt8], to new: [UInt8]) {
-        for watch in watches(atOrBelow: old) {
-            entries[watch]!.path = new + entries[watch]!.path.dropFirst(old.count)
+        let moved = watches(atOrBelow: old).map { ($0, entries[$0]!) }
+        for (watch, _) in moved { remove(watch) }
+        remove(atOrBelow: new)
+        for (watch, entry) in moved {
+            var entry = entry
+            entry.path = new + entry.path.dropFirst(old.count)
+            set(watch, entry)
         }
     }
 

@@ -123,3 +123,47 @@ struct BoundedQueueTests {
         queue.close()
     }
 }
+
+@Suite("A rename that is seen in parts")
+struct WithheldRemovalTests {
+    private let content = ContentDigest(of: [1])
+
+    @Test("a photo that has gone is withheld while an unread one may be the same, one for one")
+    func withheld() throws {
+        let folder = try TemporaryFolder()
+        for name in ["new1", "new2", "other"] {
+            try folder.write("\(name).jpg", [UInt8](repeating: 1, count: name == "other" ? 2 : 1))
+            let times = [timespec(tv_sec: 5, tv_nsec: 0), timespec(tv_sec: 5, tv_nsec: 0)]
+            #expect(utimensat(AT_FDCWD, "\(folder.path)/\(name).jpg", times, 0) == 0)
+        }
+        let scan = try FolderScan(of: folder.path, filter: PhotoFilter(extensions: ["jpg"]))
+        let stamp = FileStamp(bytes: 1, mtimeNanoseconds: 5_000_000_000)
+        let gone = ["old1.jpg", "old2.jpg", "old3.jpg"].map {
+            ImageRecord(
+                path: ImagePath($0)!, product: ProductID(of: ImagePath($0)!), stamp: stamp,
+                state: .ready(content))
+        }
+        var plan = ReconcilePlan(
+            scan: scan, images: gone, embedded: [content], rules: "rules",
+            grouping: ProductGrouping(pattern: ""))
+        let counterparts = plan.withholdRemovals(for: scan.photos)
+        #expect(Set(counterparts.keys.map(\.text)) == ["new1.jpg", "new2.jpg"])
+        #expect(Set(counterparts.values).isSubset(of: gone.map(\.path)))
+        #expect(plan.removed.count == 1 && !counterparts.values.contains(plan.removed[0].path))
+        #expect(plan.withholdRemovals(for: []).isEmpty)
+    }
+
+    @Test("a photo that was written again is read, even if size and time are as they were")
+    func finished() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a.jpg", [1])
+        let scan = try FolderScan(of: folder.path, filter: PhotoFilter(extensions: ["jpg"]))
+        let path = ImagePath("a.jpg")!
+        let known = ImageRecord(
+            path: path, product: ProductID(of: path), stamp: scan.photos[0].stamp, state: .ready(content))
+        let plan = ReconcilePlan(
+            scan: scan, images: [known], embedded: [content], rules: "rules",
+            grouping: ProductGrouping(pattern: ""), finished: [path])
+        #expect(plan.readings.map(\.reason) == [.changed])
+    }
+}

@@ -44,7 +44,7 @@ final class Container: @unchecked Sendable {  // nothing changes after init
             ldd '\(Shop.binary)' | awk '$3 ~ "/swift/" { print $3 }' | xargs -r cp -t /usr/local/lib/imgrec-agent
             systemctl start dbus.socket
             """)
-        try makeShop("shop", settings: "imgrec-agent", unit: "imgrec-agent")
+        try makeShop("shop", settings: "imgrec-agent")
     }
 
     deinit {
@@ -52,17 +52,16 @@ final class Container: @unchecked Sendable {  // nothing changes after init
         boot.waitUntilExit()
     }
 
-    /// Photos, an output folder, settings, and leave for a unit to write there.
-    func makeShop(_ name: String, settings: String, unit: String) throws {
+    /// Photos and settings, and then what `init` says is to be done, but for starting it.
+    func makeShop(_ name: String, settings: String) throws {
         try run(
             """
-            mkdir -p /srv/\(name)/photos
-            cp '\(Repository.catalogue)'/hat/hat-00?.jpg /srv/\(name)/photos
-            install -d -o imgrec-agent -g imgrec-agent /srv/\(name)/recommendations
-            imgrec-agent init --config /etc/imgrec-agent/\(settings).toml --state /var/lib/\(unit.replacing("@", with: "-")) \
-                --images /srv/\(name)/photos --output /srv/\(name)/recommendations
+            mkdir -p '/srv/\(name)/photos'
+            cp '\(Repository.catalogue)'/hat/hat-00?.jpg '/srv/\(name)/photos'
+            imgrec-agent init --config /etc/imgrec-agent/\(settings).toml --images '/srv/\(name)/photos' \
+                --output '/srv/\(name)/recommendations' | grep '^  ' | grep -v 'enable --now' >/root/commands
+            bash -e /root/commands
             """)
-        try override(unit, "ReadWritePaths=/srv/\(name)/recommendations", name: "output")
     }
 
     /// As `systemctl edit` does it.
@@ -105,5 +104,5 @@ final class Container: @unchecked Sendable {  // nothing changes after init
         try run("journalctl --sync; journalctl --unit imgrec-agent --output cat --no-pager \(options)")
     }
 
-    func exists(_ path: String) throws -> Bool { try attempt("test -e \(path)").code == 0 }
+    func exists(_ path: String) throws -> Bool { try attempt("test -e '\(path)'").code == 0 }
 }

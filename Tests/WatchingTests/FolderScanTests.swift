@@ -1,4 +1,5 @@
 import Foundation
+import Products
 import TestSupport
 import Testing
 
@@ -54,6 +55,33 @@ struct FolderScanTests {
         #expect(scan.obstacles.map(\.path.text) == ["link.jpg", "linked", "pipe.jpg"])
         #expect(scan.obstacles.map(\.reason) == [.linkInsteadOfPhoto, .linkInsteadOfFolder, .notAFile])
         #expect(scan.obstacles.map(\.hidesPhotos) == [false, true, false])
+    }
+
+    @Test("at places it finds what a scan of everything finds there, whatever the places are")
+    func places() throws {
+        let folder = try TemporaryFolder()
+        let names = [
+            "a.jpg", "b/a.jpg", "b/c/a.jpg", "b/c/b.png", "bc/a.jpg", "b/x.txt", "drafts/a.jpg", "d/.h/a.jpg",
+        ]
+        for name in names { try folder.write(name, [1]) }
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(folder.path)/b/link.jpg", withDestinationPath: "/etc/passwd")
+        let filter = PhotoFilter(extensions: extensions, excludes: ["drafts"])
+        let whole = try FolderScan(of: folder.path, filter: filter)
+        let candidates =
+            names + [
+                "b", "b/c", "bc", "drafts", "d", "d/.h", "b/link.jpg", "missing", "missing/a.jpg",
+                "a.jpg/x.jpg",
+            ]
+        for mask in 1..<(1 << candidates.count) where mask.nonzeroBitCount <= 2 {
+            let places = candidates.indices.filter { mask >> $0 & 1 == 1 }.map { candidates[$0] }
+            let scan = try FolderScan(of: folder.path, at: places.map { ImagePath($0)! }, filter: filter)
+            func isWanted(_ path: ImagePath) -> Bool {
+                places.contains { path.text == $0 || path.text.hasPrefix($0 + "/") }
+            }
+            #expect(scan.photos == whole.photos.filter { isWanted($0.path) }, "\(places)")
+            #expect(scan.obstacles == whole.obstacles.filter { isWanted($0.path) }, "\(places)")
+        }
     }
 
     @Test("hundreds of folders need few descriptors")

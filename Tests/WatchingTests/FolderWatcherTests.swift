@@ -48,12 +48,13 @@ struct FolderWatcherTests {
     }
 
     private func watching(
-        excludes: [String] = [], poll: Duration = .seconds(600),
+        excludes: [String] = [], poll: Duration = .seconds(600), look: Duration = .seconds(600),
         _ body: (Reports, FolderWatcher) throws -> Void
     ) throws {
         let reports = Reports()
         let watcher = FolderWatcher(
-            folder: photos, filter: PhotoFilter(extensions: ["jpg"], excludes: excludes), pollInterval: poll
+            folder: photos, filter: PhotoFilter(extensions: ["jpg"], excludes: excludes),
+            pollInterval: poll, lookInterval: look
         ) { reports.note($0) }
         watcher.start()
         defer { watcher.stop() }
@@ -62,6 +63,12 @@ struct FolderWatcherTests {
 
     private func photo(_ path: String, _ change: FolderChange.PhotoChange) -> (FolderChange) -> Bool {
         { $0 == .photo(ImagePath(path)!, change) }
+    }
+
+    private func run(_ arguments: String...) throws -> Int32 {
+        let process = try Process.run(URL(fileURLWithPath: "/usr/bin/env"), arguments: arguments)
+        process.waitUntilExit()
+        return process.terminationStatus
     }
 
     private func isFolder(_ path: String) -> (FolderChange) -> Bool { { $0 == .folder(ImagePath(path)!) } }
@@ -215,6 +222,59 @@ struct FolderWatcherTests {
         }
     }
 
+    @Test("two folders that change places are followed")
+    func exchange() throws {
+        try folder.write("photos/a/deep/1.jpg", [1])
+        try folder.write("photos/b/deep/2.jpg", [1])
+        try watching { reports, watcher in
+            // RENAME_EXCHANGE, which Swift's Glibc does not have.
+            let exchange =
+                "import ctypes, os, sys; sys.exit(ctypes.CDLL(None).renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv[2]), 2))"
+            try #require(try run("/usr/bin/python3", "-c", exchange, "\(photos)/a", "\(photos)/b") == 0)
+            _ = reports.take()
+            #expect(watcher.state.watched == 5)
+            for name in ["a", "a/deep", "b", "b/deep"] {
+                try folder.write("photos/\(name)/new.jpg", [1])
+                #expect(reports.wait(for: name, photo("\(name)/new.jpg", .finished)))
+            }
+        }
+    }
+
+    @Test(
+        "what is mounted below is watched, and what was below is again when it is unmounted",
+        .enabled(if: geteuid() == 0, "SKIPPED, NOT TESTED: only root can mount. Run the tests as root."))
+    func mounts() throws {
+        try folder.write("photos/a place/a.jpg", [1])
+        let place = "\(photos)/a place"
+        try watching { reports, _ in
+            try #require(try run("mount", "-t", "tmpfs", "none", place) == 0)
+            defer { _ = try? run("umount", "--lazy", place) }
+            #expect(reports.wait(for: "mount") { $0 == .everything(.mounts) })
+            try folder.write("photos/a place/b.jpg", [1])
+            #expect(reports.wait(for: "b", photo("a place/b.jpg", .finished)))
+            try #require(try run("umount", place) == 0)
+            #expect(
+                reports.wait(for: "unmount") {
+                    $0 == .everything(.mounts) || $0 == .folder(ImagePath("a place")!)
+                })
+            _ = reports.take()
+            usleep(1_200_000)
+            try folder.write("photos/a place/c.jpg", [1])
+            #expect(reports.wait(for: "c", photo("a place/c.jpg", .finished)))
+        }
+    }
+
+    @Test("everything is to be looked at now and then, and watching goes on")
+    func periodic() throws {
+        try watching(look: .seconds(2)) { reports, _ in
+            for round in 0..<2 {
+                #expect(reports.wait(for: "periodic") { $0 == .everything(.periodic) })
+                try folder.write("photos/\(round).jpg", [1])
+                #expect(reports.wait(for: "photo", photo("\(round).jpg", .finished)))
+            }
+        }
+    }
+
     @Test("a folder that is not there when watching begins is found when it comes")
     func missing() throws {
         try manager.removeItem(atPath: photos)
@@ -232,6 +292,8 @@ struct FolderWatcherTests {
         try watching { reports, _ in
             try manager.createSymbolicLink(atPath: "\(photos)/dress", withDestinationPath: "/tmp")
             #expect(reports.wait(for: "link", isFolder("dress")))
+            try manager.removeItem(atPath: "\(photos)/dress")
+            #expect(reports.wait(for: "no link", isFolder("dress")))
         }
     }
 
@@ -260,8 +322,9 @@ struct WatchedTreeTests {
             tree.set(Int32(index), entry(path))
         }
         tree.rename(Array("a".utf8), to: Array("x/y".utf8))
-        let paths = tree.entries.values.map { String(decoding: $0.path, as: UTF8.self) }.sorted()
-        #expect(paths == ["", "a-c/b", "ab", "x/y", "x/y/b"])
+        let paths = tree.watches(atOrBelow: []).map { String(decoding: tree[$0]!.path, as: UTF8.self) }
+        #expect(paths.sorted() == ["", "a-c/b", "ab", "x/y", "x/y/b"])
+        #expect(tree.watch(at: Array("x/y/b".utf8)) == 2 && tree.watch(at: Array("a".utf8)) == nil)
         #expect(tree.watches(atOrBelow: Array("x".utf8)).sorted() == [1, 2])
         #expect(tree.watches(atOrBelow: []).count == 5)
     }
