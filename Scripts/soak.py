@@ -72,17 +72,20 @@ def change_at_random(base, writer, photos, seconds, count, total):
             elif mine:
                 action = choice.random()
                 index = choice.randrange(len(mine))
-                if action < 0.45:
+                if not mine[index].exists():  # another process moved its folder away
+                    mine[index] = mine[-1]
+                    mine.pop()
+                elif action < 0.45:
                     mine[index].write_bytes(unique(photos[choice.randrange(len(photos))], choice.randrange(1000)))
                 elif action < 0.8:
                     target = place() / f"{writer}-{written}-{choice.randrange(10**9)}.jpg"
                     mine[index].rename(target)
                     mine[index] = target
-                elif action < 0.96:
+                elif action < 0.985:
                     mine[index].unlink()
                     mine[index] = mine[-1]
                     mine.pop()
-                elif action < 0.995:  # a folder with all that is in it; what others look for there is gone
+                elif action < 0.99:  # a folder with all that is in it; what others look for there is gone
                     source, target = base / f"{choice.randrange(FOLDERS)}", base / f"{choice.randrange(FOLDERS)}"
                     source.rename(target / f"was-{source.name}-{choice.randrange(10**9)}")
                 else:
@@ -187,7 +190,7 @@ def kills(base, photos, count):
     choice = random.Random(1)
     shop.start()
     seconds = count * 1.5
-    writers, _ = burst(shop.photos, photos, seconds, count * 200)
+    writers, _ = burst(shop.photos, photos, seconds, count * 100)
     done = 0
     while done < count:
         time.sleep(choice.uniform(0.05, 2.5))

@@ -73,7 +73,8 @@ final class WorkLoop: @unchecked Sendable {
         var report = ReconcileReport()
         var requests: [ReconcileRequest]
         var isContinued = false
-        /// Photos that have to be looked at once more before the comparison is over.
+        /// Photos that have to be looked at once more before the comparison is over: those that were in the making may
+        /// have been whole. Nobody is kept waiting for the end of an upload.
         var awaited: Set<ImagePath> = []
         /// Photos that were read for it, and all that are to be.
         var done = 0
@@ -361,13 +362,12 @@ final class WorkLoop: @unchecked Sendable {
         shared.withLock { $0.queue.postpone(round.deferred, at: now) }
 
         if job != nil {
-            let deferred = Set(round.deferred.map(\.path))
             if scope == .everything {
                 if job!.isContinued { job!.report.add(round.report) } else { job!.report = round.report }
-                job!.awaited = deferred
+                job!.awaited = Set(round.deferred.map(\.path))
             } else {
                 job!.report.add(round.report)
-                job!.awaited.subtract(looked.subtracting(round.left).subtracting(deferred))
+                job!.awaited.subtract(looked.subtracting(round.left))
             }
             job!.done += round.report.read
             job!.total = max(job!.total, job!.done + backlog.count - backlogStart)

@@ -83,7 +83,8 @@ struct ServiceTests {
 
     @Test("a photo that is written slowly, in pieces or aside is embedded once, when it is whole")
     func slowly() throws {
-        let shop = try Shop(perCategory: 2)
+        // Pieces may come slowly on a busy machine.
+        let shop = try Shop(perCategory: 2, extra: "[watch]\nsettle_ms = 500\n")
         let agent = try RunningAgent(shop)
         try agent.wait()
         let before = try agent.metrics()
@@ -122,7 +123,7 @@ struct ServiceTests {
         try agent.wait()
         let after = try agent.metrics()
         #expect(after["photos_embedded_total"]! - before["photos_embedded_total"]! == 3)
-        #expect(after["photo_failures_total"] == before["photo_failures_total"])
+        #expect(after["photo_failures_total"] == before["photo_failures_total"], "\(agent.log)")
         try expectCleanRun(shop)
     }
 
@@ -254,7 +255,9 @@ struct ServiceTests {
     @Test("lines for the journal have their priority in front")
     func journal() throws {
         let shop = try Shop(perCategory: 1)
-        let agent = try RunningAgent(shop, environment: ["JOURNAL_STREAM": "8:1"])
+        let agent = try RunningAgent(
+            shop,
+            under: ["sh", "-c", "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$@\"", "sh"])
         try agent.wait()
         #expect(agent.log.contains("<6>added hat/hat-001.jpg\n"))
         #expect(agent.log.split(separator: "\n").allSatisfy { $0.hasPrefix("<") })
