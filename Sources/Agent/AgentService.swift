@@ -92,6 +92,11 @@ package final class AgentService: Service {
         } catch {
             throw .cannotServe(socket: socket, reason: error.localizedDescription)
         }
+        let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+        guard socket.utf8.count <= limit else {
+            throw .cannotServe(
+                socket: socket, reason: "the path is longer than the \(limit) bytes that a socket's may have")
+        }
         // Throws where somebody listens whom we may not speak to.
         if try ControlClient(settings: settings) != nil { throw .busy(stateFolder: settings.stateFolder) }
         guard unlink(socket) == 0 || errno == ENOENT else {

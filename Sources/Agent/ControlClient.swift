@@ -22,7 +22,8 @@ package struct ControlClient: ~Copyable {
         } catch {
             switch error.errno {
             // A socket that nobody listens on was left by an agent that was killed.
-            case ENOENT, ENOTDIR, ECONNREFUSED: return nil
+            // And where the path is too long for a socket, nobody can listen.
+            case ENOENT, ENOTDIR, ECONNREFUSED, ENAMETOOLONG: return nil
             case EACCES, EPERM:
                 throw .cannotConnect(
                     socket: socket,
