@@ -9,13 +9,12 @@ final class RunningAgent: @unchecked Sendable {  // the log is appended to by on
     private var text = ""
 
     /// Starts the agent and waits until it is ready.
-    init(_ shop: Shop, environment: [String: String] = [:], under wrapper: [String] = []) throws {
+    init(_ shop: Shop, under wrapper: [String] = []) throws {
         self.shop = shop
         process = Process()
         let errors = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = wrapper + [Shop.binary, "run", "--config", shop.settings]
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardError = errors
         process.standardOutput = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -127,12 +128,12 @@ struct ServiceTests {
         try expectCleanRun(shop)
     }
 
-    @Test("a hard link, whose maker closes nothing, is followed; permissions that are mended too")
-    func linksAndPermissions() throws {
+    @Test("a hard link, whose maker closes nothing, is followed")
+    func link() throws {
         let shop = try Shop(perCategory: 2)
         let agent = try RunningAgent(shop)
         try agent.wait()
-        #expect(link("\(shop.photos)/hat/hat-001.jpg", "\(shop.photos)/linked.jpg") == 0)
+        #expect(Glibc.link("\(shop.photos)/hat/hat-001.jpg", "\(shop.photos)/linked.jpg") == 0)
         #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/linked.json") })
     }
 
@@ -289,10 +290,25 @@ struct ServiceTests {
         withExtendedLifetime(lowered) {}
     }
 
+    /// What other programs of this user watch.
+    private static func watchesInUse() -> Int {
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return processes.filter { Int($0) != nil }.reduce(0) { sum, process in
+            var owner = stat()
+            guard stat("/proc/\(process)", &owner) == 0, owner.st_uid == geteuid() else { return sum }
+            let folder = "/proc/\(process)/fdinfo"
+            let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            return files.reduce(sum) {
+                let text = (try? String(contentsOfFile: "\(folder)/\($1)", encoding: .utf8)) ?? ""
+                return $0 + text.split(separator: "\n").count { $0.hasPrefix("inotify wd:") }
+            }
+        }
+    }
+
     @Test("folders for which the kernel allows no watch are polled, which log and status say once")
     func watchesExhausted() throws {
         let shop = try Shop(perCategory: 1, extra: "[watch]\npoll_seconds = 1\n")
-        guard let lowered = KernelSetting("max_user_watches", 5) else {
+        guard let lowered = KernelSetting("max_user_watches", Self.watchesInUse() + 5) else {
             Issue.record("NOT TESTED: fs.inotify.max_user_watches may not be changed here; run as root")
             return
         }
@@ -310,6 +326,22 @@ struct ServiceTests {
                     manager.fileExists(atPath: "\(shop.output)/products/\($0)/new.json")
                 }
             })
+        withExtendedLifetime(lowered) {}
+    }
+
+    @Test("where not even the image folder can be watched, everything is polled")
+    func unwatchable() throws {
+        guard let lowered = KernelSetting("max_user_watches", 0) else {
+            Issue.record("NOT TESTED: fs.inotify.max_user_watches may not be changed here; run as root")
+            return
+        }
+        let shop = try Shop(perCategory: 1, extra: "[watch]\npoll_seconds = 1\n")
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        #expect(try agent.status().running?.watches.used == 0)
+        try copy("hat/hat-020.jpg", to: "\(shop.photos)/hat/new.jpg")
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/hat/new.json") })
+        #expect(agent.log.components(separatedBy: "sysctl fs.inotify.max_user_watches=").count == 2)
         withExtendedLifetime(lowered) {}
     }
 

@@ -49,6 +49,13 @@ struct SystemdTests {
         #expect(try eventually { try container.exists("\(output)/products/new.json") })
         #expect(try eventually { try container.property("StatusText") == "10 products" })
         #expect(try container.run("imgrec-agent status").contains("agent      idle (process "))
+        // A photo that the service's user may not read, and then may.
+        try container.run(
+            "install -m 600 '\(Repository.catalogue)/shoes/shoes-002.jpg' /srv/shop/photos/locked.jpg")
+        #expect(try eventually { try container.run("imgrec-agent status").contains("  locked.jpg: ") })
+        try container.run("chmod 644 /srv/shop/photos/locked.jpg")
+        #expect(try eventually { try container.exists("\(output)/products/locked.json") })
+        try container.run("rm /srv/shop/photos/locked.jpg; imgrec-agent wait --published --quiet")
         // Lines for every photo are of less weight than that it is ready.
         #expect(try container.journal().contains("added new.jpg"))
         let notices = try container.journal("--priority notice")
