@@ -75,9 +75,9 @@ def change_at_random(base, writer, photos, seconds, count, total):
                 if not mine[index].exists():  # another process moved its folder away
                     mine[index] = mine[-1]
                     mine.pop()
-                elif action < 0.45:
+                elif action < 0.5:
                     mine[index].write_bytes(unique(photos[choice.randrange(len(photos))], choice.randrange(1000)))
-                elif action < 0.8:
+                elif action < 0.88:
                     target = place() / f"{writer}-{written}-{choice.randrange(10**9)}.jpg"
                     mine[index].rename(target)
                     mine[index] = target
