@@ -14,8 +14,8 @@ package enum AgentError: Error, CustomStringConvertible {
     /// Another process works on the same state folder.
     case busy(stateFolder: String)
     case cannotLock(file: String, reason: String)
-    /// Root would leave files behind that their owner cannot change.
-    case rootBesideOwner(stateFolder: String, owner: String)
+    /// Root would leave files behind that their owner cannot change; others may not change anything.
+    case notOwner(stateFolder: String, owner: String)
     /// No such product or photo.
     case unknownProduct(String)
     case unreadablePhoto(path: String, reason: String)
@@ -45,8 +45,8 @@ package enum AgentError: Error, CustomStringConvertible {
             "another imgrec-agent is working on \(stateFolder). Wait until it has finished, or stop it, then run this again."
         case .cannotLock(let file, let reason):
             "the lock \(file) cannot be taken: \(reason)"
-        case .rootBesideOwner(let stateFolder, let owner):
-            "\(stateFolder) belongs to the user \(owner), who could not change what root writes. Run this as that user: sudo -u \(owner) imgrec-agent ..."
+        case .notOwner(let stateFolder, let owner):
+            "\(stateFolder) belongs to the user \(owner). Run this as that user: sudo -u \(owner) imgrec-agent ..."
         case .unknownProduct(let name):
             "there is no product, photo or file \"\(name)\". Name a product (dress/dress-001), a photo in the image folder (dress/dress-001.jpg) or any image file."
         case .unreadablePhoto(let path, let reason):

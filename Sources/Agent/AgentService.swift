@@ -1,3 +1,4 @@
+import Catalogue
 import Foundation
 import Logging
 import ServiceLifecycle
@@ -23,6 +24,7 @@ package final class AgentService: Service {
     private struct Current {
         var settings: Settings
         var loop: WorkLoop
+        var isStopping = false
         /// Requests that came, or were left, between two loops.
         var waiting: [ReconcileRequest] = []
     }
@@ -97,6 +99,9 @@ package final class AgentService: Service {
             throw .cannotServe(
                 socket: socket, reason: "the path is longer than the \(limit) bytes that a socket's may have")
         }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw .cannotServe(socket: socket, reason: String(cString: strerror(errno)))
+        }
         // Throws where somebody listens whom we may not speak to.
         if try ControlClient(settings: settings) != nil { throw .busy(stateFolder: settings.stateFolder) }
         guard unlink(socket) == 0 || errno == ENOENT else {
@@ -109,6 +114,7 @@ package final class AgentService: Service {
     package func run() async throws {
         // systemd and people may speak to it as soon as it is ready.
         for await _ in listening.stream { break }
+        try Task.checkCancellation()
         try await withGracefulShutdownHandler {
             try await start(current.withLock { $0.loop })
             log.notice("ready")
@@ -120,13 +126,21 @@ package final class AgentService: Service {
         } onGracefulShutdown: { [self] in
             notifier.stopping()
             log.notice("stopping")
-            current.withLock { $0.loop.stop() }
+            current.withLock {
+                $0.isStopping = true
+                $0.loop.stop()
+            }
             // Whatever hangs: everything is on disk, and the next start goes on.
             Thread.detachNewThread {
                 Thread.sleep(forTimeInterval: Self.longestStop.seconds)
                 _exit(0)
             }
         }
+    }
+
+    /// The control socket does not answer any more; it is opened again.
+    func controlFailed(_ error: any Error) {
+        log.error("the control socket failed: \(error); it is opened again")
     }
 
     func controlIsListening() {
@@ -154,7 +168,7 @@ package final class AgentService: Service {
     /// Reads the settings again. Whatever is wrong with them, the old ones stay in force.
     func reload() async {
         notifier.reloading()
-        defer { notifier.ready() }
+        defer { if !current.withLock({ $0.isStopping }) { notifier.ready() } }
         do throws(AgentError) {
             let new = try inRooms { try Settings(file: settingsFile) }
             let old = current.withLock { $0.settings }
@@ -193,7 +207,11 @@ package final class AgentService: Service {
                 try await begin(old)
                 keepSettings(because: error as? AgentError ?? .stopped)
             } catch {
-                endings.continuation.yield(.failed(error as? AgentError ?? .stopped))
+                if case .stopped? = error as? AgentError {
+                    endings.continuation.yield(.asked)
+                } else {
+                    endings.continuation.yield(.failed(error as? AgentError ?? .stopped))
+                }
             }
         }
     }
@@ -215,11 +233,15 @@ package final class AgentService: Service {
     private func begin(_ settings: Settings) async throws {
         let loop = WorkLoop(
             settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor)
-        current.withLock { current in
+        let isStopping = current.withLock { current in
+            guard !current.isStopping else { return true }
             let waiting = current.waiting + current.loop.takeRequests()
             current = Current(settings: settings, loop: loop)
             for request in waiting { _ = loop.ask(request) }
+            return false
         }
+        guard !isStopping else { throw AgentError.stopped }
+        monitor.update { $0.phase = .starting }
         try await start(loop)
     }
 
@@ -239,7 +261,8 @@ package final class AgentService: Service {
     func status() throws -> StatusReport {
         let (settings, loop) = current.withLock { ($0.settings, $0.loop) }
         let (settling, watches) = (loop.settling, loop.watches)
-        guard let catalogue = loop.catalogue else { throw AgentError.stopped }
+        // At the start, and while settings are read again, the loop has none open.
+        let catalogue = try loop.catalogue ?? Catalogue.existing(stateFolder: settings.stateFolder)
         return try StatusReport(
             settings: settings, catalogue: catalogue,
             running: StatusReport.Running(

@@ -79,31 +79,34 @@ package struct ControlClient: ~Copyable {
         do throws(ConnectFailure) { descriptor = try Self.connect(to: socket) } catch {
             throw .cannotConnect(socket: socket, reason: String(cString: strerror(error.errno)))
         }
-        let connection = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        do {
-            try connection.write(
-                contentsOf: Data(
-                    "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-                        .utf8))
-            var received = Data()
-            var decoder: ChunkDecoder?
-            while let part = try connection.read(upToCount: 1 << 16), !part.isEmpty {
-                received.append(part)
-                if decoder == nil, let end = received.firstRange(of: Data("\r\n\r\n".utf8)) {
-                    let head = String(decoding: received[..<end.lowerBound], as: UTF8.self)
-                    guard head.contains(" 200 ") else {
-                        throw AgentError.cannotConnect(
-                            socket: socket, reason: "it answers: \(head.prefix { $0 != "\r" })")
-                    }
-                    decoder = ChunkDecoder(isChunked: head.lowercased().contains("chunked"))
-                    received = Data(received[end.upperBound...])
-                }
-                if decoder != nil { body(decoder!.take(&received)) }
+        defer { close(descriptor) }
+        let head =
+            "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        // One write suffices: it is shorter than any socket's buffer.
+        guard send(descriptor, head, head.utf8.count, Int32(MSG_NOSIGNAL)) == head.utf8.count else {
+            throw .cannotConnect(socket: socket, reason: String(cString: strerror(errno)))
+        }
+        var received = Data()
+        var decoder: ChunkDecoder?
+        // FileHandle would wait until its buffer is full.
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else {
+                throw .cannotConnect(socket: socket, reason: String(cString: strerror(errno)))
             }
-        } catch let error as AgentError {
-            throw error
-        } catch {
-            throw .cannotConnect(socket: socket, reason: error.localizedDescription)
+            guard count > 0 else { return }
+            received.append(contentsOf: buffer[..<count])
+            if decoder == nil, let end = received.firstRange(of: Data("\r\n\r\n".utf8)) {
+                let head = String(decoding: received[..<end.lowerBound], as: UTF8.self)
+                guard head.contains(" 200 ") else {
+                    throw .cannotConnect(socket: socket, reason: "it answers: \(head.prefix { $0 != "\r" })")
+                }
+                decoder = ChunkDecoder(isChunked: head.lowercased().contains("chunked"))
+                received = Data(received[end.upperBound...])
+            }
+            if decoder != nil { body(decoder!.take(&received)) }
         }
     }
 

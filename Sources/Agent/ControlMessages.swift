@@ -17,9 +17,6 @@ package enum Control {
         /// As in sysexits.h.
         package let exitCode: SystemExit
     }
-
-    /// How often a line comes at the least: whoever waits longer waits for nobody.
-    static let heartbeat = Duration.seconds(2)
 }
 
 extension Settings {

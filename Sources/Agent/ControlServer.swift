@@ -9,7 +9,57 @@ struct ControlServer: Service {
     let path: String
     let agent: AgentService
 
+    /// Between the end of a server that failed and the next one.
+    private static let pause = Duration.seconds(1)
+
+    private enum Event { case listening, ended }
+
     func run() async throws {
+        var hasListened = false
+        while true {
+            do {
+                try await serve { hasListened = true }
+            } catch  where hasListened && !Task.isShuttingDownGracefully && !Task.isCancelled {
+                // An error that accept(2) gives, as for want of descriptors, ends the server.
+                agent.controlFailed(error)
+                try await Task.sleep(for: Self.pause)
+                unlink(path)
+                continue
+            } catch  where !hasListened {
+                throw AgentError.cannotServe(socket: path, reason: "\(error)")
+            } catch {}
+            break
+        }
+        unlink(path)
+    }
+
+    /// Answers until it is to stop, or until it cannot any more.
+    private func serve(onListening: () -> Void) async throws {
+        let server = await makeServer()
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Event.self) { group in
+                group.addTask {
+                    try await server.run()
+                    return .ended
+                }
+                group.addTask {
+                    try await server.waitUntilListening()
+                    return .listening
+                }
+                defer { group.cancelAll() }
+                while case .listening? = try await group.next() {
+                    // Until now nobody but the owner could connect.
+                    chmod(path, 0o660)
+                    onListening()
+                    agent.controlIsListening()
+                }
+            }
+        } onGracefulShutdown: {
+            Task { await server.stop(timeout: 1) }
+        }
+    }
+
+    private func makeServer() async -> HTTPServer {
         let server = HTTPServer(address: .unix(path: path), logger: .disabled)
         await server.appendRoute("GET /status") { _ in try answer(try agent.status()) }
         await server.appendRoute("GET /metrics") { _ in
@@ -29,20 +79,7 @@ struct ControlServer: Service {
                 statusCode: .ok, headers: [.contentType: "application/x-ndjson"],
                 body: HTTPBodySequence(from: ReconcileLines(agent: agent, allowsMassRemoval: allows)))
         }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run() }
-            try await server.waitUntilListening()
-            // Until now nobody but the owner could connect.
-            chmod(path, 0o660)
-            agent.controlIsListening()
-            await withGracefulShutdownHandler {
-                _ = try? await group.next()
-            } onGracefulShutdown: {
-                Task { await server.stop(timeout: 1) }
-            }
-            group.cancelAll()
-        }
-        unlink(path)
+        return server
     }
 
     private func answer(_ value: some Encodable) throws -> HTTPResponse {

@@ -11,7 +11,7 @@ package enum GalleryWriter {
     /// - Parameter file: absolute path; its folder is made where it is missing.
     /// - Returns: how many products the page shows.
     package static func write(settings: Settings, to file: String) throws(AgentError) -> Int {
-        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) }),
+        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder),
             let model = try inRooms({ try catalogue.summary() }).model
         else { throw .nothingYet(stateFolder: settings.stateFolder) }
         let url = URL(fileURLWithPath: file)

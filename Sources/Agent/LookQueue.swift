@@ -74,6 +74,8 @@ struct LookQueue {
             noteRemoval(now)
         case .everything(let reason):
             everything.insert(reason)
+            // The end of a photo may be among the lost reports; how young it is has to do.
+            if reason == .overflow { begun = [:] }
             everythingSince = (everythingSince?.first ?? now, now)
         }
     }
@@ -89,7 +91,8 @@ struct LookQueue {
     /// What must not be read yet, for a look at this time.
     func deferral(finished: Set<ImagePath>, at now: Instant) -> Deferral {
         var deferral = Deferral()
-        deferral.finished = finished
+        // One that was begun anew is not whole any more.
+        deferral.finished = finished.filter { begun[$0] == nil }
         deferral.unfinished = Set(begun.filter { now - $0.value.since < Self.longestBegun }.keys)
         return deferral
     }

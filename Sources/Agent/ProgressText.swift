@@ -4,6 +4,8 @@ import Foundation
 package struct ProgressText: Sendable {
     private var phase = ""
     private var phaseStart = ContinuousClock.now
+    /// What was done when the phase was first told of, and last: a phase may be taken up again half-way.
+    private var (firstDone, lastDone) = (0, 0)
 
     package init() {}
 
@@ -19,13 +21,16 @@ package struct ProgressText: Sendable {
         let (phase, done, total) = Self.parts(of: progress)
         let now = ContinuousClock.now
         let isNew = phase != self.phase
-        if isNew {
+        if isNew || done < lastDone {
             self.phase = phase
             phaseStart = now
+            firstDone = done
         }
+        lastDone = done
         return Line(
-            text: Self.text(phase, done: done, total: total, seconds: (now - phaseStart).seconds), done: done,
-            total: total, isNewPhase: isNew)
+            text: Self.text(
+                phase, done: done, total: total, since: firstDone, seconds: (now - phaseStart).seconds),
+            done: done, total: total, isNewPhase: isNew)
     }
 
     private static func parts(of progress: ReconcileProgress) -> (phase: String, done: Int, total: Int) {
@@ -37,12 +42,14 @@ package struct ProgressText: Sendable {
         }
     }
 
-    /// - Parameter seconds: how long it has taken so far.
-    static func text(_ phase: String, done: Int, total: Int, seconds: Double) -> String {
+    /// - Parameters:
+    ///   - first: what was done already.
+    ///   - seconds: how long the rest has taken so far.
+    static func text(_ phase: String, done: Int, total: Int, since first: Int, seconds: Double) -> String {
         guard total > 0 else { return phase }
         var text = "\(phase) \(done) of \(total)"
-        if done > 0 && seconds > 0.5 && done < total {
-            let rate = Double(done) / seconds
+        if done > first && seconds > 0.5 && done < total {
+            let rate = Double(done - first) / seconds
             text += String(
                 format: ", %.0f/s, about %@ left", rate, duration(seconds: Double(total - done) / rate))
         }

@@ -41,6 +41,8 @@ package final class Reconciler {
         /// Photos that came, changed or went, and photos that failed, in the order of their paths.
         package var changes: [ReconcileReport.Change] = []
         package var failures: [ReconcileReport.Failure] = []
+        /// Those of the failures that leave a photo as it was, because it could not be read at all.
+        package var keptFailures: [ReconcileReport.Failure] = []
         /// Photos that are to be looked at when they have been left alone for a while, with what they are like now;
         /// nil for photos that have gone.
         package var deferred: [(path: ImagePath, stamp: FileStamp?)] = []
@@ -118,7 +120,7 @@ package final class Reconciler {
         try timed { round in
             progress(.scanning)
             let scan = try FolderScan(of: settings.imagesFolder, filter: filter)
-            let catalogue = try Catalogue.existing(stateFolder: settings.stateFolder)
+            let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
             let model = try catalogue?.existingNumber(of: source.record)
             let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
             let plan = ReconcilePlan(
@@ -172,8 +174,13 @@ package final class Reconciler {
         // Before the catalogue or the output is touched: a folder that is not there changes nothing.
         let scan =
             switch scope {
-            case .everything: try FolderScan(of: settings.imagesFolder, filter: filter)
-            case .places(let places): try FolderScan(of: settings.imagesFolder, at: places, filter: filter)
+            case .everything:
+                try FolderScan(of: settings.imagesFolder, filter: filter) { [progress] in progress(.scanning)
+                }
+            case .places(let places):
+                try FolderScan(of: settings.imagesFolder, at: places, filter: filter) { [progress] in
+                    progress(.scanning)
+                }
             }
         round.folderCount = scan.folderCount
         let opened = try open()
@@ -312,6 +319,7 @@ package final class Reconciler {
         round.failures = intake.failures
         round.report.read = intake.readCount
         round.report.embedded = intake.embeddedCount
+        round.keptFailures = intake.keptFailures
         round.report.failed = intake.keptFailures
         var departures = intake.departures
         departures.removed += done.removed.map(\.path)

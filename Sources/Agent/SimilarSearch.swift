@@ -32,7 +32,7 @@ package struct SimilarSearch {
     package init(settings: Settings, executable: String) throws(AgentError) {
         self.settings = settings
         source = try inRooms { try ModelSource(settings: settings, executable: executable) }
-        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) })
+        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
         else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }

@@ -1,3 +1,4 @@
+import Catalogue
 import Foundation
 
 /// Held while the catalogue is being changed: two processes never work on one state folder. The kernel lets
@@ -11,10 +12,8 @@ struct StateLock: ~Copyable {
         } catch {
             throw .catalogue(.cannotCreate(folder: stateFolder, reason: error.localizedDescription))
         }
-        var folder = stat()
-        if geteuid() == 0, stat(stateFolder, &folder) == 0, folder.st_uid != 0 {
-            let owner = getpwuid(folder.st_uid).map { String(cString: $0.pointee.pw_name) }
-            throw .rootBesideOwner(stateFolder: stateFolder, owner: owner ?? "#\(folder.st_uid)")
+        if geteuid() == 0, let owner = otherOwner(of: stateFolder) {
+            throw .notOwner(stateFolder: stateFolder, owner: owner)
         }
         let file = "\(stateFolder)/lock"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -30,4 +29,24 @@ struct StateLock: ~Copyable {
     }
 
     deinit { close(descriptor) }
+}
+
+/// The user that a state folder belongs to, where that is another than this process's.
+func otherOwner(of stateFolder: String) -> String? {
+    var folder = stat()
+    guard stat(stateFolder, &folder) == 0, folder.st_uid != geteuid() else { return nil }
+    return getpwuid(folder.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "#\(folder.st_uid)"
+}
+
+extension Catalogue {
+    /// The catalogue that there is, for reading; nil where there is none yet. Even reading SQLite needs leave to write
+    /// beside the file.
+    static func forReading(stateFolder: String) throws(AgentError) -> Catalogue? {
+        if access(stateFolder, F_OK) == 0, access(stateFolder, W_OK) != 0,
+            let owner = otherOwner(of: stateFolder)
+        {
+            throw .notOwner(stateFolder: stateFolder, owner: owner)
+        }
+        return try inRooms { try Catalogue.existing(stateFolder: stateFolder) }
+    }
 }

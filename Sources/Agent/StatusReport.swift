@@ -72,6 +72,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package let due: Int
     /// Whether there is work that was stored and is not published yet.
     package let isInterrupted: Bool
+    /// Whether products that vanished at once are kept until somebody confirms or they are back.
+    package let isHeldBack: Bool
     /// How often the files of the output folder have changed.
     package let generation: Int
     package let lastReconcile: Reconcile?
@@ -82,7 +84,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
 
     /// Of a catalogue that no agent is running on.
     package init(settings: Settings) throws(AgentError) {
-        guard let catalogue = try inRooms({ try Catalogue.existing(stateFolder: settings.stateFolder) })
+        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
         else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
@@ -92,27 +94,29 @@ package struct StatusReport: Codable, Hashable, Sendable {
             folders: (try? FolderScan(of: settings.imagesFolder, filter: filter))?.folderCount)
     }
 
-    init(settings: Settings, catalogue: Catalogue, running: Running?, folders: Int?) throws(AgentError) {
+    /// - Parameter catalogue: nil where there is none yet.
+    init(settings: Settings, catalogue: Catalogue?, running: Running?, folders: Int?) throws(AgentError) {
         self.running = running
         self.folders = folders
         imagesFolder = settings.imagesFolder
         outputFolder = settings.outputFolder
         stateFolder = settings.stateFolder
         watchesAllowed = WatchBudget.allowed
-        let summary = try inRooms { try catalogue.summary() }
+        let summary = try inRooms { try catalogue?.summary() ?? .empty }
         model = summary.model.map { Model(name: $0.name, precision: $0.precision, dimension: $0.dimension) }
         products = summary.products
         photos = summary.ready
         due = summary.due
         isInterrupted = summary.isRankingDue || summary.due > 0
+        isHeldBack = summary.isHeldBack
         generation = summary.generation
-        lastReconcile = try inRooms { try catalogue.lastReconcile() }.flatMap { last in
+        lastReconcile = try inRooms { try catalogue?.lastReconcile() }.flatMap { last in
             guard let found = try? JSONDecoder().decode(ReconcileReport.self, from: Data(last.report.utf8))
             else { return nil }
             let time = Date(timeIntervalSince1970: last.endedAt)
             return Reconcile(endedAt: time.formatted(.iso8601), found: found)
         }
-        failed = try inRooms { try catalogue.failedImages() }.map { record in
+        failed = try inRooms { try catalogue?.failedImages() ?? [] }.map { record in
             guard case .failed(let reason, let attempts, _) = record.state else {
                 preconditionFailure("asked for failed photos")
             }

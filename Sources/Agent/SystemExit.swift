@@ -39,7 +39,7 @@ extension AgentError {
         case .publishing: .cannotCreate
         case .busy, .nothingYet, .otherModel, .modelIncomplete, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
-        case .rootBesideOwner: .noPermission
+        case .notOwner: .noPermission
         case .unknownProduct: .noInput
         case .unreadablePhoto: .dataError
         case .stopped: .tryAgain

@@ -23,6 +23,8 @@ final class WorkLoop: @unchecked Sendable {
         /// The image folder is there again: no need to wait until trouble is over.
         var mayRetry = false
         var isStopping = false
+        /// No more requests are taken.
+        var isClosed = false
         var hasEnded = false
     }
 
@@ -72,15 +74,18 @@ final class WorkLoop: @unchecked Sendable {
         let start = ContinuousClock.now
         var report = ReconcileReport()
         var requests: [ReconcileRequest]
+        var allowsMassRemoval: Bool
         var isContinued = false
+        /// Photos that are known to be whole.
+        var finished: Set<ImagePath> = []
+        /// Photos that could not be read and stay as they were.
+        var keptFailures: [String: ReconcileReport.Failure] = [:]
         /// Photos that have to be looked at once more before the comparison is over: those that were in the making may
         /// have been whole. Nobody is kept waiting for the end of an upload.
         var awaited: Set<ImagePath> = []
         /// Photos that were read for it, and all that are to be.
         var done = 0
         var total = 0
-
-        var allowsMassRemoval: Bool { requests.contains(where: \.allowsMassRemoval) }
     }
 
     init(
@@ -132,7 +137,11 @@ final class WorkLoop: @unchecked Sendable {
                 }
                 try reconciler?.start()
             } catch {
-                shared.withLock { $0.hasEnded = true }
+                reconciler = nil  // and with it the locks
+                shared.withLock {
+                    $0.isClosed = true
+                    $0.hasEnded = true
+                }
                 return onReady(.failure(error))
             }
             openCatalogue.withLock { $0 = reconciler?.catalogue }
@@ -147,9 +156,10 @@ final class WorkLoop: @unchecked Sendable {
             openCatalogue.withLock { $0 = nil }
             shared.withLock {
                 $0.requests = (job?.requests ?? []) + $0.requests
-                $0.hasEnded = true
+                $0.isClosed = true
             }
             onEnd(error)
+            shared.withLock { $0.hasEnded = true }
         }
         thread.name = "work"
         thread.stackSize = 4 << 20
@@ -167,8 +177,8 @@ final class WorkLoop: @unchecked Sendable {
     /// Asks for a comparison of everything. Returns false where the loop has ended and nobody will answer.
     func ask(_ request: ReconcileRequest) -> Bool {
         let isTaken = shared.withLock {
-            if !$0.hasEnded { $0.requests.append(request) }
-            return !$0.hasEnded
+            if !$0.isClosed { $0.requests.append(request) }
+            return !$0.isClosed
         }
         wakeup.signal()
         return isTaken
@@ -268,7 +278,7 @@ final class WorkLoop: @unchecked Sendable {
         var looked: Set<ImagePath> = []
         switch turn {
         case .everything(let batch, let requests):
-            beginJob(requests, reasons: batch.everything)
+            beginJob(requests, batch)
             options.allowsMassRemoval = job?.allowsMassRemoval ?? false
             options.deferral = deferral(batch.finished, start)
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
@@ -281,7 +291,7 @@ final class WorkLoop: @unchecked Sendable {
         case .backlog:
             let places = takeBacklog()
             options.allowsMassRemoval = job?.allowsMassRemoval ?? false
-            options.deferral = deferral([], start)
+            options.deferral = deferral(job?.finished ?? [], start)
             // A change that somebody makes now goes first.
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping || hasDue }
             looked = Set(places)
@@ -309,6 +319,8 @@ final class WorkLoop: @unchecked Sendable {
     private func deferral(_ finished: Set<ImagePath>, _ now: ContinuousClock.Instant) -> Deferral {
         var deferral = shared.withLock { $0.queue.deferral(finished: finished, at: now) }
         deferral.youngFor = settings.settleLimit
+        // What was begun may have been finished since.
+        if watcher.state.isBehind { deferral.unfinished = [] }
         return deferral
     }
 
@@ -327,8 +339,8 @@ final class WorkLoop: @unchecked Sendable {
 
     // MARK: What a round did
 
-    private func beginJob(_ requests: [ReconcileRequest], reasons: Set<FolderChange.EverythingReason>) {
-        for reason in reasons.sorted(by: { $0.rawValue < $1.rawValue }) {
+    private func beginJob(_ requests: [ReconcileRequest], _ batch: LookQueue.Batch) {
+        for reason in batch.everything.sorted(by: { $0.rawValue < $1.rawValue }) {
             let isRoutine = reason == .poll || reason == .periodic
             log.log(level: isRoutine ? .debug : .notice, "comparing the whole folder: \(reason.rawValue)")
         }
@@ -336,10 +348,15 @@ final class WorkLoop: @unchecked Sendable {
             // The second half of the same comparison.
             job.requests += requests
             job.isContinued = true
+            job.allowsMassRemoval = job.allowsMassRemoval || requests.contains(where: \.allowsMassRemoval)
             self.job = job
         } else {
-            job = Job(requests: (job?.requests ?? []) + requests)
+            // A confirmation is for what had vanished when it was given: a comparison that begins anew has none.
+            job = Job(
+                requests: (job?.requests ?? []) + requests,
+                allowsMassRemoval: requests.contains(where: \.allowsMassRemoval))
         }
+        job?.finished = batch.finished
         // Whatever was left to do is found again.
         backlog = []
         backlogStart = 0
@@ -369,6 +386,8 @@ final class WorkLoop: @unchecked Sendable {
                 job!.report.add(round.report)
                 job!.awaited.subtract(looked.subtracting(round.left))
             }
+            for path in looked { job!.keptFailures[path.text] = nil }
+            for failure in round.keptFailures { job!.keptFailures[failure.path] = failure }
             job!.done += round.report.read
             job!.total = max(job!.total, job!.done + backlog.count - backlogStart)
         }
@@ -460,6 +479,7 @@ final class WorkLoop: @unchecked Sendable {
     private func endJob(_ job: Job) {
         var report = job.report
         report.seconds = (ContinuousClock.now - job.start).seconds
+        report.failed = failures(after: job)
         for request in job.requests { request.end(.success(report)) }
         monitor.update { $0.counters.reconciles += 1 }
         report.failed = []
@@ -469,6 +489,16 @@ final class WorkLoop: @unchecked Sendable {
                 LastReconcile(
                     endedAt: Date().timeIntervalSince1970, report: String(decoding: json, as: UTF8.self)))
         }
+    }
+
+    /// What the catalogue says now, and photos that it does not count as failed because they stay as they were.
+    private func failures(after job: Job) -> [ReconcileReport.Failure] {
+        var failures = job.keptFailures
+        for record in (try? catalogue?.failedImages()) ?? [] {
+            guard case .failed(let reason, _, _) = record.state else { continue }
+            failures[record.path.text] = ReconcileReport.Failure(path: record.path.text, reason: reason)
+        }
+        return failures.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
     }
 
     // MARK: Telling

@@ -14,6 +14,14 @@ package struct CatalogueSummary: Hashable, Sendable {
     package let isRankingDue: Bool
     /// How often the files of the output folder have changed.
     package let generation: Int
+    /// Whether removals are held back until somebody confirms or the photos are back.
+    package let isHeldBack: Bool
+
+    /// Of a catalogue that there is not yet.
+    package static let empty = CatalogueSummary(
+        model: nil, products: 0, ready: 0, failed: 0, embeddings: 0, due: 0, isRankingDue: false,
+        generation: 0,
+        isHeldBack: false)
 }
 
 /// When the whole folder was last compared, and what was found.
@@ -50,7 +58,8 @@ extension Catalogue {
                 embeddings: try count("SELECT count(*) FROM embedding"),
                 due: try count("SELECT count(*) FROM publication WHERE is_due = 1"),
                 isRankingDue: try count("SELECT EXISTS (SELECT 1 FROM unranked)") == 1,
-                generation: try count("SELECT generation FROM ranking"))
+                generation: try count("SELECT generation FROM ranking"),
+                isHeldBack: try count("SELECT is_held_back FROM ranking") == 1)
         }
     }
 

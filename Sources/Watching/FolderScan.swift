@@ -43,16 +43,24 @@ package struct FolderScan: Sendable {
     /// - Parameters:
     ///   - folder: absolute path; may itself be a link.
     ///   - filter: what is passed over.
-    package init(of folder: String, filter: PhotoFilter) throws(FolderScanError) {
+    ///   - progress: called now and then, on the calling thread: a large folder on a slow disk takes minutes.
+    package init(
+        of folder: String, filter: PhotoFilter, progress: @escaping @Sendable () -> Void = {}
+    ) throws(FolderScanError) {
         self.filter = filter
+        self.progress = progress
         root = folder
         try list([], try Self.open(folder))
         sort()
     }
 
     /// Looks at some places of a folder: photos, or folders with all below them.
-    package init(of folder: String, at paths: [ImagePath], filter: PhotoFilter) throws(FolderScanError) {
+    package init(
+        of folder: String, at paths: [ImagePath], filter: PhotoFilter,
+        progress: @escaping @Sendable () -> Void = {}
+    ) throws(FolderScanError) {
         self.filter = filter
+        self.progress = progress
         root = folder
         let descriptor = try Self.open(folder)
         defer { close(descriptor) }
@@ -65,6 +73,8 @@ package struct FolderScan: Sendable {
 
     private let filter: PhotoFilter
     private let root: String
+    private let progress: @Sendable () -> Void
+    private var noted = 0
 
     private static func open(_ folder: String) throws(FolderScanError) -> Int32 {
         let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -143,6 +153,8 @@ package struct FolderScan: Sendable {
     ) throws(FolderScanError) -> Bool {
         guard filter.admits(path), let imagePath = ImagePath(FileName(bytes: path)) else { return true }
         let name = Self.name(of: path)
+        noted += 1
+        if noted % 256 == 0 { progress() }
         var status = stat()
         guard Self.withPath(name, { fstatat(folder, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
             if errno == ENOENT { return true }  // gone since it was listed

@@ -10,12 +10,14 @@ struct SettingsOption: ParsableArguments {
 
     /// The settings of the file, or a message and an exit code.
     func load() throws -> Settings {
-        try reportingErrors { () throws(AgentError) in
-            do throws(SettingsError) {
-                return try Settings(file: config)
-            } catch {
-                throw .settings(error)
-            }
+        try reportingErrors { () throws(AgentError) in try read() }
+    }
+
+    func read() throws(AgentError) -> Settings {
+        do throws(SettingsError) {
+            return try Settings(file: config)
+        } catch {
+            throw .settings(error)
         }
     }
 }

@@ -12,16 +12,6 @@ func reportingErrors<Value>(_ body: () throws(AgentError) -> Value) throws -> Va
     }
 }
 
-/// The same for a body that suspends.
-func reportingErrorsAsync<Value>(_ body: () async throws(AgentError) -> Value) async throws -> Value {
-    do throws(AgentError) {
-        return try await body()
-    } catch {
-        printError(error.description)
-        throw ExitCode(error.systemExit.rawValue)
-    }
-}
-
 func printError(_ message: String) {
     writeError("imgrec-agent: \(message)\n")
 }

@@ -16,13 +16,19 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOption
 
     func run() async throws {
-        let settings = try settings.load()
-        let level = Logger.Level(rawValue: settings.logLevel) ?? .info
-        let log = Logger(label: "imgrec-agent") { _ in ServiceLog(level: level) }
-        try await reportingErrorsAsync { () async throws(AgentError) in
+        // What ends it has a priority for the journal, as all it says.
+        var log = Logger(label: "imgrec-agent") { _ in ServiceLog(level: .info) }
+        do throws(AgentError) {
+            let settings = try settings.read()
+            log = Logger(label: "imgrec-agent") { _ in
+                ServiceLog(level: Logger.Level(rawValue: settings.logLevel) ?? .info)
+            }
             try await AgentService.run(
                 settings: settings, settingsFile: self.settings.config, executable: executablePath,
                 version: Version.text, log: log)
+        } catch {
+            log.critical("\(error)")
+            throw ExitCode(error.systemExit.rawValue)
         }
     }
 }

@@ -53,10 +53,11 @@ enum StatusText {
         line("agent", state(of: report))
         if let trouble = report.running?.trouble { line("trouble", trouble) }
         if let trouble = report.running?.settingsTrouble { line("settings", "not changed: \(trouble)") }
-        if let held = report.running?.heldBack, held > 0 {
+        if report.isHeldBack {
+            let held = report.running.map { counted($0.heldBack, "product") } ?? "products"
             line(
                 "brake",
-                "\(counted(held, "product")) vanished at once and are kept; if they are meant to go: imgrec-agent reconcile --allow-mass-removal"
+                "\(held) vanished at once and are kept; if they are meant to go: imgrec-agent reconcile --allow-mass-removal"
             )
         }
         line("photos", report.imagesFolder)
