@@ -165,6 +165,7 @@ struct ServiceTests {
 
         // A restart forgets nothing.
         #expect(agent.stop() == 0)
+        #expect(try shop.run("status").output.contains("\nbrake      products vanished at once"))
         let again = try RunningAgent(shop)
         #expect(try eventually { try again.status().running?.heldBack == 20 })
         #expect(try shop.files() == before)
@@ -173,6 +174,30 @@ struct ServiceTests {
         #expect(confirmed.code == 0, "\(confirmed.errors)")
         #expect(try again.status().products == 20)
         try expectCleanRun(shop)
+    }
+
+    @Test(
+        "a reconcile through the agent streams its progress and tells every failed photo, however long it takes"
+    )
+    func streamed() throws {
+        let shop = try Shop(perCategory: nil)
+        for number in 1...3 { try shop.folder.write("photos/zz\(number).jpg", [UInt8(number)]) }
+        let agent = try RunningAgent(shop)
+        let lines = try Shop.run([
+            "curl", "--silent", "--no-buffer", "--unix-socket", "\(shop.state)/control.socket", "--request",
+            "POST", "http://agent/reconcile",
+        ]).output.split(separator: "\n")
+        #expect(lines.dropLast().allSatisfy { $0.contains("\"progress\"") })
+        #expect(lines.count { $0.contains("\"embedding\"") } > 5)
+        struct Answer: Decodable {
+            struct Report: Decodable {
+                let failed: [LiveStatus.Failed]
+            }
+            let report: Report
+        }
+        let report = try JSONDecoder().decode(Answer.self, from: Data(try #require(lines.last).utf8)).report
+        #expect(report.failed.map(\.path) == ["zz1.jpg", "zz2.jpg", "zz3.jpg"])
+        #expect(try agent.metrics()["photos_embedded_total"] == 360)
     }
 
     @Test("a folder that is emptied photo by photo, and one that is missing, do not empty the site")

@@ -120,7 +120,7 @@ struct SystemdTests {
         #expect(try container.attempt("systemctl start imgrec-agent").code != 0)
         #expect(try container.property("ExecMainStatus") == "78")
         #expect(try container.property("ActiveState") == "failed")
-        #expect(try container.journal().contains("colour"))
+        #expect(try container.journal("--priority crit").contains("colour"))
         // The output folder that nobody has named to systemd.
         try container.run(
             """
