@@ -57,7 +57,7 @@ final class WorkLoop: @unchecked Sendable {
     private var backlog: [ImagePath] = []
     private var backlogStart = 0
     /// The comparison that the backlog belongs to, and whom to tell of it.
-    private var job: Job?
+    private var job: ComparisonJob?
     private var owesPublishing = false
     private var owesComparison = false
     private var lastPublish = ContinuousClock.now
@@ -66,27 +66,9 @@ final class WorkLoop: @unchecked Sendable {
     private var backOff = Duration.zero
     private var heldBack = 0
     private var lastPing: ContinuousClock.Instant?
-    private var loggedWatches: (reason: String?, isExhausted: Bool) = (nil, false)
+    private var journal: ServiceJournal
     private var display = ProgressText()
     private var lastPulse: ContinuousClock.Instant?
-
-    private struct Job {
-        let start = ContinuousClock.now
-        var report = ReconcileReport()
-        var requests: [ReconcileRequest]
-        var allowsMassRemoval: Bool
-        var isContinued = false
-        /// Photos that are known to be whole.
-        var finished: Set<ImagePath> = []
-        /// Photos that could not be read and stay as they were.
-        var keptFailures: [String: ReconcileReport.Failure] = [:]
-        /// Photos that have to be looked at once more before the comparison is over: those that were in the making may
-        /// have been whole. Nobody is kept waiting for the end of an upload.
-        var awaited: Set<ImagePath> = []
-        /// Photos that were read for it, and all that are to be.
-        var done = 0
-        var total = 0
-    }
 
     init(
         settings: Settings, executable: String, log: Logger, notifier: ServiceNotifier,
@@ -97,6 +79,7 @@ final class WorkLoop: @unchecked Sendable {
         self.log = log
         self.notifier = notifier
         self.monitor = monitor
+        journal = ServiceJournal(log: log, pollInterval: settings.pollInterval)
         let grouping = ProductGrouping(pattern: settings.productPattern)
         shared = Mutex(
             Shared(
@@ -147,7 +130,7 @@ final class WorkLoop: @unchecked Sendable {
             openCatalogue.withLock { $0 = reconciler?.catalogue }
             watcher.start()
             log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
-            logWatches()
+            journal.note(watcher.state)
             onReady(.success(()))
             let error = reconciler.flatMap { work($0) }
             reconciler = nil  // and with it the locks
@@ -243,7 +226,7 @@ final class WorkLoop: @unchecked Sendable {
             }
             if isStopping { return nil }
             if let turn { return turn }
-            logWatches()
+            journal.note(watcher.state)
             wakeup.wait(atMost: shared.withLock { $0.nextWake } - now)
         }
     }
@@ -344,17 +327,10 @@ final class WorkLoop: @unchecked Sendable {
             let isRoutine = reason == .poll || reason == .periodic
             log.log(level: isRoutine ? .debug : .notice, "comparing the whole folder: \(reason.rawValue)")
         }
-        if owesComparison, var job {
-            // The second half of the same comparison.
-            job.requests += requests
-            job.isContinued = true
-            job.allowsMassRemoval = job.allowsMassRemoval || requests.contains(where: \.allowsMassRemoval)
-            self.job = job
+        if owesComparison, job != nil {
+            job?.goOn(requests)
         } else {
-            // A confirmation is for what had vanished when it was given: a comparison that begins anew has none.
-            job = Job(
-                requests: (job?.requests ?? []) + requests,
-                allowsMassRemoval: requests.contains(where: \.allowsMassRemoval))
+            job = ComparisonJob(following: job, requests)
         }
         job?.finished = batch.finished
         // Whatever was left to do is found again.
@@ -378,19 +354,7 @@ final class WorkLoop: @unchecked Sendable {
         }
         shared.withLock { $0.queue.postpone(round.deferred, at: now) }
 
-        if job != nil {
-            if scope == .everything {
-                if job!.isContinued { job!.report.add(round.report) } else { job!.report = round.report }
-                job!.awaited = Set(round.deferred.map(\.path))
-            } else {
-                job!.report.add(round.report)
-                job!.awaited.subtract(looked.subtracting(round.left))
-            }
-            for path in looked { job!.keptFailures[path.text] = nil }
-            for failure in round.keptFailures { job!.keptFailures[failure.path] = failure }
-            job!.done += round.report.read
-            job!.total = max(job!.total, job!.done + backlog.count - backlogStart)
-        }
+        job?.note(round, scope, looked, waiting: backlog.count - backlogStart)
         owesComparison = round.awaitsWhole || owesComparison && !round.isPublished
         if round.isPublished {
             owesPublishing = false
@@ -402,7 +366,7 @@ final class WorkLoop: @unchecked Sendable {
             owesPublishing = true
         }
         count(round)
-        logChanges(round, scope)
+        journal.note(round)
     }
 
     private func setHeldBack(_ count: Int, _ scope: Reconciler.Scope) {
@@ -436,14 +400,8 @@ final class WorkLoop: @unchecked Sendable {
             $0.counters.troubles += 1
         }
         if isNew { log.error("\(error)") }
-        endRequests(error)
+        job?.fail(error)
         return nil
-    }
-
-    /// Answers those who asked for the comparison that failed.
-    private func endRequests(_ error: AgentError) {
-        for request in job?.requests ?? [] { request.end(.failure(error)) }
-        job?.requests = []
     }
 
     /// After a turn: ends a comparison that is through, and tells how things stand.
@@ -451,7 +409,8 @@ final class WorkLoop: @unchecked Sendable {
         let isThrough =
             backlogStart == backlog.count && !owesPublishing && !owesComparison && retryAt == nil
         if isThrough, let job, job.awaited.isEmpty {
-            endJob(job)
+            job.end(catalogue)
+            monitor.update { $0.counters.reconciles += 1 }
             self.job = nil
         }
         let phase: ServiceMonitor.Phase =
@@ -476,31 +435,6 @@ final class WorkLoop: @unchecked Sendable {
         if phase != .working { tellStatus() }
     }
 
-    private func endJob(_ job: Job) {
-        var report = job.report
-        report.seconds = (ContinuousClock.now - job.start).seconds
-        report.failed = failures(after: job)
-        for request in job.requests { request.end(.success(report)) }
-        monitor.update { $0.counters.reconciles += 1 }
-        report.failed = []
-        if let json = try? JSONEncoder().encode(report) {
-            // Only for show: what cannot be stored is not worth an error.
-            try? catalogue?.note(
-                LastReconcile(
-                    endedAt: Date().timeIntervalSince1970, report: String(decoding: json, as: UTF8.self)))
-        }
-    }
-
-    /// What the catalogue says now, and photos that it does not count as failed because they stay as they were.
-    private func failures(after job: Job) -> [ReconcileReport.Failure] {
-        var failures = job.keptFailures
-        for record in (try? catalogue?.failedImages()) ?? [] {
-            guard case .failed(let reason, _, _) = record.state else { continue }
-            failures[record.path.text] = ReconcileReport.Failure(path: record.path.text, reason: reason)
-        }
-        return failures.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
-    }
-
     // MARK: Telling
 
     /// Called often while a round goes on.
@@ -509,19 +443,13 @@ final class WorkLoop: @unchecked Sendable {
         guard lastPulse.map({ now - $0 >= .milliseconds(200) }) ?? true else { return }
         lastPulse = now
         // Over all turns of a comparison.
-        var whole = progress
-        if let job, case .embedding(let done, let total) = progress {
-            let waiting = backlog.count - backlogStart
-            whole = .embedding(done: job.done + done, of: max(job.total, job.done + total + waiting))
-            let seconds = (now - job.start).seconds
-            if seconds > 0.5 {
-                monitor.update { $0.photosPerSecond = Double(job.done + done) / seconds }
-            }
-        }
+        let (whole, rate) = job?.tell(progress, waiting: backlog.count - backlogStart) ?? (progress, nil)
         let text = display.line(of: whole).text
-        monitor.update { $0.progress = text }
+        monitor.update {
+            $0.progress = text
+            if let rate { $0.photosPerSecond = rate }
+        }
         notifier.status(text)
-        for request in job?.requests ?? [] { request.progress(whole) }
         ping()
     }
 
@@ -556,67 +484,6 @@ final class WorkLoop: @unchecked Sendable {
             $0.counters.photosFailed += round.failures.count
             $0.counters.filesWritten += round.report.published.written
             $0.counters.filesRemoved += round.report.published.removed
-        }
-    }
-
-    /// One line for each photo; failures are few lines, for `status` shows all.
-    private func logChanges(_ round: Reconciler.Round, _ scope: Reconciler.Scope) {
-        let failed = Set(round.failures.map(\.path))
-        for change in round.changes where !failed.contains(change.path) {
-            log.info("\(change.action.pastTense) \(change.path)")
-        }
-        let shown = 5
-        for failure in round.failures.prefix(shown) {
-            log.warning("failed \(failure.path): \(failure.reason)")
-        }
-        if round.failures.count > shown {
-            log.warning(
-                "and \(round.failures.count - shown) more photos failed; 'imgrec-agent status' shows them")
-        }
-        let published = round.report.published
-        if published.written + published.removed > 0 {
-            log.info(
-                "published \(published.written) files, removed \(published.removed), \(round.report.products) products, \(String(format: "%.3f", round.report.seconds)) s"
-            )
-        }
-    }
-
-    /// Once for each thing that keeps folders from being watched, whenever that arises.
-    private func logWatches() {
-        let state = watcher.state
-        let seconds = Int(settings.pollInterval.seconds)
-        if state.pollReason != loggedWatches.reason {
-            if let reason = state.pollReason {
-                log.warning("\(reason): compared every \(seconds) s instead")
-            } else {
-                log.notice("changes are reported everywhere again")
-            }
-            loggedWatches.reason = state.pollReason
-        }
-        if state.unwatched.isEmpty == loggedWatches.isExhausted {
-            loggedWatches.isExhausted = !state.unwatched.isEmpty
-            if state.unwatched.isEmpty {
-                log.notice("all folders are watched again")
-            } else {
-                let allowed = WatchBudget.allowed ?? 0
-                log.warning(
-                    "the kernel allows no more watches (fs.inotify.max_user_watches = \(allowed)): \(state.unwatched.count) folders are compared every \(seconds) s instead. To mend it: sysctl fs.inotify.max_user_watches=\(max(524_288, allowed * 4))"
-                )
-            }
-        }
-    }
-}
-
-extension ReconcileReport.Change.Action {
-    var pastTense: String {
-        switch self {
-        case .add: "added"
-        case .change: "changed"
-        case .retry: "tried again"
-        case .embedAnew: "embedded anew"
-        case .regroup: "regrouped"
-        case .remove: "removed"
-        case .fail: "failed"
         }
     }
 }
