@@ -71,6 +71,10 @@ class Agent:
     def wait(self):
         self.command("wait", "--published", "--quiet")
 
+    def is_idle(self):
+        status = json.loads(self.command("status", "--json"))
+        return status["running"]["state"] == "idle" and status["due"] == 0
+
     def metric(self, name):
         text = subprocess.run(
             ["curl", "--silent", "--unix-socket", self.base / "state/control.socket", "http://agent/metrics"],
@@ -157,7 +161,9 @@ def main():
         embedded = agent.metric("photos_embedded_total")
         (photos / "0").rename(photos / "moved")
         start = time.perf_counter()
-        agent.wait()
+        # By the reports of the watch alone: nobody asks for a comparison.
+        while not (agent.output / "products/moved").exists() or (agent.output / "products/0").exists() or not agent.is_idle():
+            time.sleep(0.02)
         print(
             f"a folder of {len(os.listdir(photos / 'moved')):,} photos moved            "
             f"{time.perf_counter() - start:6.1f} s   embedded again: {agent.metric('photos_embedded_total') - embedded}")

@@ -27,6 +27,8 @@ package enum AgentError: Error, CustomStringConvertible {
     /// The output folder has files of products that this catalogue does not know and that have no photo.
     case outputOfOthers(folder: String, missing: Int, products: Int)
     case cannotWrite(file: String, reason: String)
+    /// What systemd opened to the service when it started is not what the path leads to now.
+    case outputLost(folder: String)
     /// The service is stopping; what was not finished is done at the next start.
     case stopped
     case cannotServe(socket: String, reason: String)
@@ -61,6 +63,8 @@ package enum AgentError: Error, CustomStringConvertible {
             "\(folder) has files of \(products) products that this catalogue does not know, and \(missing) of them have no photo, so nothing was published. If the photos are not where they should be (not mounted?), mend that; if the output folder is another shop's, correct output.folder; if these files are meant to go: imgrec-agent reconcile --allow-mass-removal"
         case .cannotWrite(let file, let reason):
             "\(file) cannot be written: \(reason)"
+        case .outputLost(let folder):
+            "\(folder) cannot be written any more: it was replaced by another folder, which systemd opens to the service when that is started again"
         case .stopped:
             "the agent was stopped before this was finished; it goes on at the next start"
         case .cannotServe(let socket, let reason):

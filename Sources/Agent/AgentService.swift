@@ -65,6 +65,9 @@ package final class AgentService: Service {
             settings: settings, settingsFile: settingsFile, executable: executable, version: version,
             log: log,
             notifier: notifier)
+        // Two that start at once must not take the socket from each other.
+        let lock = try FolderLock(settings.runtimeFolder, stateFolder: settings.stateFolder)
+        defer { withExtendedLifetime(lock) {} }
         try prepareSocket(settings)
         var configuration = ServiceGroupConfiguration(
             services: [
@@ -86,14 +89,9 @@ package final class AgentService: Service {
         }
     }
 
-    /// Makes the runtime folder, and removes a socket that nobody listens on.
+    /// Removes a socket that nobody listens on.
     private static func prepareSocket(_ settings: Settings) throws(AgentError) {
         let (folder, socket) = (settings.runtimeFolder, settings.controlSocket)
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw .cannotServe(socket: socket, reason: error.localizedDescription)
-        }
         let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
         guard socket.utf8.count <= limit else {
             throw .cannotServe(

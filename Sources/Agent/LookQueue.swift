@@ -7,7 +7,8 @@ import Watching
 ///
 /// - Hints for one product are one look, when it has been left alone for `settle`, at the latest `settleLimit` after
 ///   the first.
-/// - While photos are being removed, all wait for each other in the same way: a folder that is emptied photo by photo is
+/// - While photos are being removed, all wait for each other in the same way, what has not been removed no longer than
+///   `settleLimit`: a folder that is emptied photo by photo is
 ///   one change, which the brake on mass removal sees whole, and photos that are renamed one by one go and come in one.
 /// - Photos that somebody has begun to write wait until they are closed.
 struct LookQueue {
@@ -171,7 +172,8 @@ struct LookQueue {
     private func due(_ entry: Pending) -> Instant {
         let own = due((entry.first, entry.last))
         guard let removals else { return own }
-        return max(own, due(removals))
+        let joint = max(own, due(removals))
+        return entry.hasRemoval ? joint : min(joint, entry.first + timing.settleLimit)
     }
 }
 

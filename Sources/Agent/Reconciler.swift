@@ -63,6 +63,8 @@ package final class Reconciler {
     private let network: ModelLoader
     private let progress: @Sendable (ReconcileProgress) -> Void
 
+    /// Held from the first round on, also while what is opened is given up for trouble.
+    private var lock: StateLock?
     private var opened: Opened?
     /// In step with the neighbour table of the catalogue; nil where that is not known.
     private var table: NeighbourTable?
@@ -78,13 +80,11 @@ package final class Reconciler {
 
     /// What is held from the first round to the last. Nobody else works on these folders meanwhile.
     private final class Opened {
-        let lock: StateLock
         let catalogue: Catalogue
         let model: ModelNumber
         var publisher: Publisher
 
-        init(lock: consuming StateLock, catalogue: Catalogue, model: ModelNumber, publisher: Publisher) {
-            self.lock = lock
+        init(catalogue: Catalogue, model: ModelNumber, publisher: Publisher) {
             self.catalogue = catalogue
             self.model = model
             self.publisher = publisher
@@ -229,11 +229,11 @@ package final class Reconciler {
 
     private func open() throws -> Opened {
         if let opened { return opened }
-        let lock = try StateLock(stateFolder: settings.stateFolder)
+        if lock == nil { lock = try StateLock(stateFolder: settings.stateFolder) }
         let catalogue = try Catalogue(stateFolder: settings.stateFolder)
         let publisher = try openPublisher(catalogue)
         let new = Opened(
-            lock: lock, catalogue: catalogue, model: try catalogue.number(of: source.record),
+            catalogue: catalogue, model: try catalogue.number(of: source.record),
             publisher: publisher)
         opened = new
         return new

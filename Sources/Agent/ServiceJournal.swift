@@ -52,8 +52,10 @@ struct ServiceJournal {
                 log.notice("all folders are watched again")
             } else {
                 let allowed = WatchBudget.allowed ?? 0
+                let reason = state.unwatchedReason.map { "folders cannot be watched (\($0))" }
+                let mending = "To mend it: sysctl fs.inotify.max_user_watches=\(max(524_288, allowed * 4))"
                 log.warning(
-                    "the kernel allows no more watches (fs.inotify.max_user_watches = \(allowed)): \(state.unwatched.count) folders are compared every \(seconds) s instead. To mend it: sysctl fs.inotify.max_user_watches=\(max(524_288, allowed * 4))"
+                    "\(reason ?? "the kernel allows no more watches (fs.inotify.max_user_watches = \(allowed))"): \(state.unwatched.count) folders are compared every \(seconds) s instead. \(reason == nil ? mending : "They are tried again each time.")"
                 )
             }
         }

@@ -31,6 +31,30 @@ struct StateLock: ~Copyable {
     deinit { close(descriptor) }
 }
 
+/// Held by a running agent on its runtime folder, in which no other may serve meanwhile.
+final class FolderLock: Sendable {
+    private let descriptor: Int32
+
+    /// Makes the folder where it is missing.
+    init(_ folder: String, stateFolder: String) throws(AgentError) {
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw .cannotServe(socket: folder, reason: error.localizedDescription)
+        }
+        descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .cannotServe(socket: folder, reason: String(cString: strerror(errno)))
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .busy(stateFolder: stateFolder)
+        }
+    }
+
+    deinit { close(descriptor) }
+}
+
 /// The user that a state folder belongs to, where that is another than this process's.
 func otherOwner(of stateFolder: String) -> String? {
     var folder = stat()

@@ -28,6 +28,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         package let used: Int
         /// Folders that the kernel allows no watch for.
         package let unwatched: [String]
+        /// Why, where it is not the kernel's limit.
+        package let unwatchedReason: String?
         /// Why the folder is polled, if it is.
         package let pollReason: String?
         /// How often the kernel lost reports of changes.
@@ -144,7 +146,8 @@ extension StatusReport.Running {
         trouble = now.trouble
         settingsTrouble = now.settingsTrouble
         self.watches = StatusReport.Watches(
-            used: watches.watched, unwatched: watches.unwatched, pollReason: watches.pollReason,
+            used: watches.watched, unwatched: watches.unwatched, unwatchedReason: watches.unwatchedReason,
+            pollReason: watches.pollReason,
             overflows: watches.overflows)
         memoryBytes = residentMemory()
     }

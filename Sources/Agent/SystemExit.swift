@@ -42,6 +42,7 @@ extension AgentError {
         case .notOwner: .noPermission
         case .unknownProduct: .noInput
         case .unreadablePhoto: .dataError
+        case .outputLost: .inputOutput
         case .stopped: .tryAgain
         case .cannotServe: .cannotCreate
         case .remote(_, let exit): exit

@@ -113,6 +113,7 @@ final class WorkLoop: @unchecked Sendable {
         onEnd: @escaping @Sendable (AgentError?) -> Void
     ) {
         let thread = Thread { [self] in
+            Thread.current.name = "work"  // which the kernel is told only from within
             var reconciler: Reconciler?
             do throws(AgentError) {
                 reconciler = try Reconciler(settings: settings, executable: executable) { [weak self] in
@@ -128,7 +129,7 @@ final class WorkLoop: @unchecked Sendable {
                 return onReady(.failure(error))
             }
             openCatalogue.withLock { $0 = reconciler?.catalogue }
-            watcher.start()
+            watcher.start { [self] in ping() }
             log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
             journal.note(watcher.state)
             onReady(.success(()))
@@ -144,7 +145,6 @@ final class WorkLoop: @unchecked Sendable {
             onEnd(error)
             shared.withLock { $0.hasEnded = true }
         }
-        thread.name = "work"
         thread.stackSize = 4 << 20
         thread.start()
     }
@@ -215,6 +215,8 @@ final class WorkLoop: @unchecked Sendable {
             let now = ContinuousClock.now
             var turn: Turn?
             let isStopping = shared.withLock { shared in
+                // What was asked for stays there: whoever comes after this loop answers it.
+                guard !shared.isStopping else { return true }
                 turn = nextTurn(of: &shared, now)
                 // Under the lock: at every moment what was reported is either in the queue or being worked on.
                 if turn != nil { monitor.update { $0.phase = .working } }
@@ -222,7 +224,7 @@ final class WorkLoop: @unchecked Sendable {
                 if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
                 if let timeout = notifier.watchdogTimeout { wake = min(wake, now + timeout / 3) }
                 shared.nextWake = wake
-                return shared.isStopping
+                return false
             }
             if isStopping { return nil }
             if let turn { return turn }
@@ -386,6 +388,9 @@ final class WorkLoop: @unchecked Sendable {
     private func note(_ error: AgentError) -> AgentError? {
         if case .stopped = error { return nil }
         if error.isFatal { return error }
+        if case .publishing(.cannotWrite(_, EROFS)) = error, notifier.isPresent {
+            return .outputLost(folder: settings.outputFolder)
+        }
         if case .folder = error {
             // The watcher tells when it is back; and if it cannot, the next look does.
             monitor.update { $0.phase = .waitingForFolder }

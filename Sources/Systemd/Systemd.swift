@@ -38,6 +38,9 @@ package struct ServiceNotifier: Sendable {
         watchdogMicroseconds: environment("WATCHDOG_PID").map { Int32($0) == getpid() } ?? true
             ? environment("WATCHDOG_USEC") : nil)
 
+    /// Whether there is a service manager, which starts the agent again where it has to be.
+    package var isPresent: Bool { address != nil }
+
     /// Tells nobody.
     package static let none = ServiceNotifier(socket: nil)
 

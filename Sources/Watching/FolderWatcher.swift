@@ -45,6 +45,8 @@ package final class FolderWatcher: Sendable {
         package var watched = 0
         /// Folders that the kernel does not let us watch; with them all below.
         package var unwatched: [String] = []
+        /// Why the last of them is not, where that is not the kernel's limit of watches.
+        package var unwatchedReason: String?
         /// Why nothing can be watched, or why watching is not enough.
         package var pollReason: String?
         package var overflows = 0
@@ -81,9 +83,12 @@ package final class FolderWatcher: Sendable {
     package var state: State { shared.withLock { $0 } }
 
     /// Begins to watch. Returns when all watches are set. Of all watchers of the process one at a time may run.
-    package func start() {
+    ///
+    /// - Parameter whileWaiting: called each second until then: a first walk over a slow disk may take minutes.
+    package func start(whileWaiting: () -> Void = {}) {
         let isSet = DispatchSemaphore(value: 0)
         let thread = Thread { [self] in
+            Thread.current.name = "watcher"  // which the kernel is told only from within
             var watch = Watch(
                 folder, filter, pollInterval: pollInterval, lookInterval: lookInterval, onChange,
                 isStopping: { [self] in isStopping.load(ordering: .relaxed) },
@@ -94,9 +99,8 @@ package final class FolderWatcher: Sendable {
             _ = consume watch
             hasEnded.signal()
         }
-        thread.name = "watcher"
         thread.start()
-        isSet.wait()
+        while isSet.wait(timeout: .now() + 1) == .timedOut { whileWaiting() }
     }
 
     /// Ends the thread; waits for it, which takes up to a second.
@@ -312,7 +316,15 @@ private struct Watch: ~Copyable {
     /// A folder that was not opened is watched when it has changed; one that was not for want of something is tried
     /// again and again.
     private mutating func noteUnwatched(_ path: [UInt8], _ number: Int32) {
-        if [EMFILE, ENFILE, ENOMEM, EIO].contains(number) { unwatched.insert(path) }
+        guard [EMFILE, ENFILE, ENOMEM, EIO].contains(number) else { return }
+        leaveUnwatched(path, number)
+    }
+
+    private mutating func leaveUnwatched(_ path: [UInt8], _ number: Int32) {
+        unwatched.insert(path)
+        // inotify_add_watch(2) says so where the limit is reached.
+        let reason = number == ENOSPC ? nil : String(cString: strerror(number))
+        update { $0.unwatchedReason = reason }
     }
 
     /// - Parameters:
@@ -340,7 +352,7 @@ private struct Watch: ~Copyable {
             if watchesSet % 256 == 0 { update { $0.heartbeat = .now } }
         } catch {
             // Without a watch here, what comes below would not be noticed either.
-            unwatched.insert(path)
+            leaveUnwatched(path, error.errno)
             return
         }
         var names: [[UInt8]] = []

@@ -76,6 +76,7 @@ enum StatusText {
                     "queue",
                     "\(counted(running.waiting, "photo")) waiting, \(running.settling) just changed")
             }
+            if let rate = running.photosPerSecond { line("rate", String(format: "%.0f photos/s", rate)) }
         } else if report.isInterrupted {
             line("due", "the last run was interrupted; run 'imgrec-agent reconcile' to go on")
         }
@@ -113,8 +114,8 @@ enum StatusText {
         var text = "\(watches.used) watched\(allowed)"
         if !watches.unwatched.isEmpty {
             let wanted = max(524_288, (report.watchesAllowed ?? 0) * 4)
-            text +=
-                "; \(watches.unwatched.count) cannot be and are polled: sysctl fs.inotify.max_user_watches=\(wanted)"
+            let reason = watches.unwatchedReason ?? "sysctl fs.inotify.max_user_watches=\(wanted)"
+            text += "; \(watches.unwatched.count) cannot be and are polled: \(reason)"
         }
         if let reason = watches.pollReason { text += "; polled, for \(reason)" }
         if watches.overflows > 0 {

@@ -52,6 +52,14 @@ struct LookQueueTests {
         ])
     }
 
+    @Test("removals that go on and on keep a photo that came waiting until the limit only")
+    func removalsKeepWaiting() {
+        var steps: [Step] = [.hint(0, photo("a.jpg", .finished))]
+        steps += (1..<130).map { Step.hint($0 * 30, photo("x\($0).jpg", .gone)) }
+        let index = steps.firstIndex { if case .hint(let time, _) = $0 { time > 1980 } else { false } }!
+        expect(Array(steps[..<index]) + [.due(1999, []), .due(2000, ["a.jpg"])])
+    }
+
     @Test("a product that is never left alone is due at the limit, and others are not kept waiting")
     func limit() {
         var steps = (0..<100).map { Step.hint($0 * 20, photo("a.jpg", .finished)) }

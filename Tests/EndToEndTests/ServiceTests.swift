@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite(
-    "The running agent", .serialized,
+    "The running agent", .serialized, .underUsualKernelLimits,
     .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)))
 struct ServiceTests {
     private let manager = FileManager.default
@@ -278,6 +278,57 @@ struct ServiceTests {
         #expect(try JSONDecoder().decode(Document.self, from: data).recommendations.count == count)
     }
 
+    @Test("who waits is answered, also by the loop that follows when settings are read again")
+    func waitersOutliveReload() throws {
+        let shop = try Shop(perCategory: nil)
+        let agent = try RunningAgent(shop)
+        // During the import, so that requests lie about between turns.
+        for count in 1...4 {
+            let waiters = try (0..<6).map { _ in
+                try Shop.start([Shop.binary, "wait", "--published", "--quiet", "--config", shop.settings])
+            }
+            usleep(300_000)
+            try shop.configure("[recommendations]\ncount = \(count)\n")
+            agent.signal(SIGHUP)
+            #expect(
+                eventually(seconds: 60) { waiters.allSatisfy { !$0.process.isRunning } }, "round \(count)")
+            for waiter in waiters {
+                if waiter.process.isRunning { waiter.process.terminate() }
+                #expect(waiter.process.terminationStatus == 0)
+            }
+        }
+        #expect(eventually(seconds: 60) { agent.log.components(separatedBy: "are in force").count == 5 })
+        try agent.wait()
+        try expectCleanRunWithCount(shop, 4)
+    }
+
+    @Test("healthz says whether all is well, and status --watch prints again and again")
+    func health() throws {
+        let shop = try Shop(perCategory: 1)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        func healthz() throws -> String {
+            try Shop.run([
+                "curl", "--silent", "--write-out", "%{http_code}", "--unix-socket",
+                "\(shop.state)/control.socket", "http://agent/healthz",
+            ]).output
+        }
+        #expect(try healthz() == "ok\n200")
+        let watched = try Shop.run([
+            "timeout", "--signal=INT", "3", Shop.binary, "status", "--watch", "--config", shop.settings,
+        ])
+        #expect(watched.output.components(separatedBy: "agent      idle").count >= 3)
+        // A folder in the place of a product's file is trouble until it is taken away.
+        try manager.createDirectory(
+            atPath: "\(shop.output)/products/x.json/x", withIntermediateDirectories: true)
+        try copy("hat/hat-020.jpg", to: "\(shop.photos)/x.jpg")
+        #expect(try eventually { try healthz() == "trouble; see /status\n503" })
+        #expect(try agent.status().running?.trouble?.contains("x.json") == true)
+        try manager.removeItem(atPath: "\(shop.output)/products/x.json")
+        #expect(try eventually(seconds: 20) { try healthz() == "ok\n200" })
+        try expectCleanRun(shop)
+    }
+
     @Test("lines for the journal have their priority in front")
     func journal() throws {
         let shop = try Shop(perCategory: 1)
@@ -287,87 +338,6 @@ struct ServiceTests {
         try agent.wait()
         #expect(agent.log.contains("<6>added hat/hat-001.jpg\n"))
         #expect(agent.log.split(separator: "\n").allSatisfy { $0.hasPrefix("<") })
-    }
-
-    @Test("reports that the kernel throws away are made up for by comparing the folder")
-    func overflow() throws {
-        guard let lowered = KernelSetting("max_queued_events", 16) else {
-            Issue.record("NOT TESTED: fs.inotify.max_queued_events may not be changed here; run as root")
-            return
-        }
-        let shop = try Shop(perCategory: 3)
-        let agent = try RunningAgent(shop)
-        try agent.wait()
-        try Shop.run([
-            "sh", "-c",
-            "cd '\(shop.photos)'; for n in $(seq 300); do cp hat/hat-001.jpg $n.jpg; mkdir -p d$n; cp dress/dress-001.jpg d$n/a.jpg; done; rm -r d1*; for n in $(seq 100); do mv $n.jpg m$n.jpg; done",
-        ])
-        // Faster than anybody could follow.
-        for number in 0..<20_000 {
-            let name = "\(shop.photos)/t\(number % 50).jpg"
-            close(open(name, O_CREAT | O_WRONLY, 0o644))
-            if number % 3 == 0 { rename(name, "\(shop.photos)/u\(number % 20).jpg") }
-            if number % 2 == 0 { unlink(name) }
-        }
-        #expect(try agent.wait().code == 0)
-        #expect(try agent.status().running!.watches.overflows > 0)
-        try expectCleanRun(shop)
-        withExtendedLifetime(lowered) {}
-    }
-
-    /// What other programs of this user watch.
-    private static func watchesInUse() -> Int {
-        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return processes.filter { Int($0) != nil }.reduce(0) { sum, process in
-            var owner = stat()
-            guard stat("/proc/\(process)", &owner) == 0, owner.st_uid == geteuid() else { return sum }
-            let folder = "/proc/\(process)/fdinfo"
-            let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-            return files.reduce(sum) {
-                let text = (try? String(contentsOfFile: "\(folder)/\($1)", encoding: .utf8)) ?? ""
-                return $0 + text.split(separator: "\n").count { $0.hasPrefix("inotify wd:") }
-            }
-        }
-    }
-
-    @Test("folders for which the kernel allows no watch are polled, which log and status say once")
-    func watchesExhausted() throws {
-        let shop = try Shop(perCategory: 1, extra: "[watch]\npoll_seconds = 1\n")
-        guard let lowered = KernelSetting("max_user_watches", Self.watchesInUse() + 5) else {
-            Issue.record("NOT TESTED: fs.inotify.max_user_watches may not be changed here; run as root")
-            return
-        }
-        let agent = try RunningAgent(shop)
-        try agent.wait()
-        let watches = try #require(try agent.status().running).watches
-        #expect(watches.unwatched.count >= 6)
-        #expect(agent.log.components(separatedBy: "sysctl fs.inotify.max_user_watches=").count == 2)
-        for category in try manager.contentsOfDirectory(atPath: shop.photos) {
-            try copy("hat/hat-020.jpg", to: "\(shop.photos)/\(category)/new.jpg")
-        }
-        #expect(
-            try eventually {
-                try manager.contentsOfDirectory(atPath: shop.photos).allSatisfy {
-                    manager.fileExists(atPath: "\(shop.output)/products/\($0)/new.json")
-                }
-            })
-        withExtendedLifetime(lowered) {}
-    }
-
-    @Test("where not even the image folder can be watched, everything is polled")
-    func unwatchable() throws {
-        guard let lowered = KernelSetting("max_user_watches", 0) else {
-            Issue.record("NOT TESTED: fs.inotify.max_user_watches may not be changed here; run as root")
-            return
-        }
-        let shop = try Shop(perCategory: 1, extra: "[watch]\npoll_seconds = 1\n")
-        let agent = try RunningAgent(shop)
-        try agent.wait()
-        #expect(try agent.status().running?.watches.used == 0)
-        try copy("hat/hat-020.jpg", to: "\(shop.photos)/hat/new.jpg")
-        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/hat/new.json") })
-        #expect(agent.log.components(separatedBy: "sysctl fs.inotify.max_user_watches=").count == 2)
-        withExtendedLifetime(lowered) {}
     }
 
     @Test("killed again and again in a burst, it starts again and ends at the files of a clean run")

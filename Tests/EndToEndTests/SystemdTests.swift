@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite(
-    "The installed service under a real systemd", .serialized,
+    "The installed service under a real systemd", .serialized, .underUsualKernelLimits,
     .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)),
     .enabled(if: Container.obstacle == nil, Comment(rawValue: Container.obstacle ?? "")))
 struct SystemdTests {
@@ -64,6 +64,7 @@ struct SystemdTests {
         let process = try container.property("MainPID")
         let settings = "/etc/imgrec-agent/imgrec-agent.toml"
         try container.run("sed -i 's/^# count = 5/count = 3/' \(settings); systemctl reload imgrec-agent")
+        #expect(try eventually { try container.journal().contains("are in force") })
         try container.run("imgrec-agent wait --published --quiet")
         let document = try container.run("cat \(output)/products/new.json")
         #expect(
@@ -111,6 +112,80 @@ struct SystemdTests {
         #expect(try eventually(seconds: 60) { try container.exists("\(output)/products/killed.json") })
         #expect(try eventually { try container.property("NRestarts") == "2" })
         #expect(try !container.exists("\(output)/products/hung.json"))
+    }
+
+    @Test(
+        "the watchdog is told by the thread that works: where that alone hangs, the service is started again")
+    func liveness() throws {
+        let container = try Container()
+        try container.override("imgrec-agent", "WatchdogSec=3", name: "watchdog")
+        try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
+        // Stops one thread and leaves the others running, the control socket's among them.
+        try container.run(
+            """
+            cat >/root/freeze <<'X'
+            import ctypes, pathlib, sys, time
+            threads = pathlib.Path(f"/proc/{sys.argv[1]}/task").iterdir()
+            work = next(int(one.name) for one in threads if (one / "comm").read_text() == "work\\n")
+            seize, interrupt = 0x4206, 0x4207
+            call = ctypes.CDLL(None, use_errno=True).ptrace
+            assert call(seize, work, None, None) == 0 and call(interrupt, work, None, None) == 0
+            print("frozen", flush=True)
+            time.sleep(8)  # what is traced does not end before its tracer does
+            X
+            process=$(systemctl show --property=MainPID --value imgrec-agent)
+            python3 /root/freeze $process >/root/frozen 2>&1 &
+            for _ in $(seq 50); do grep -q frozen /root/frozen && break; sleep 0.1; done
+            grep frozen /root/frozen
+            curl --silent --fail --unix-socket /run/imgrec-agent/control.socket http://agent/healthz
+            """)
+        #expect(try eventually(seconds: 30) { try container.property("NRestarts") == "1" })
+        #expect(try container.journal().contains("Watchdog timeout"))
+        #expect(try eventually(seconds: 30) { try container.property("ActiveState") == "active" })
+    }
+
+    @Test("killed many times in quick succession it starts again each time")
+    func killedOften() throws {
+        let container = try Container()
+        try container.override("imgrec-agent", "RestartSec=100ms", name: "restart")
+        try container.run("systemctl start imgrec-agent")
+        for count in 1...8 {
+            try container.run("systemctl kill --signal=KILL --kill-who=main imgrec-agent")
+            #expect(try eventually(seconds: 20) { try container.property("NRestarts") == "\(count)" })
+            #expect(
+                try eventually(seconds: 20) {
+                    try container.property("ActiveState") == "active"
+                        && container.property("SubState") == "running"
+                })
+        }
+        try container.run("imgrec-agent wait --published --quiet")
+    }
+
+    @Test("an output folder that is replaced, which systemd opens at the start only, is written again")
+    func outputReplaced() throws {
+        let container = try Container()
+        try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
+        try container.run(
+            """
+            mv \(output) /srv/shop/old
+            install -d -o imgrec-agent -g imgrec-agent \(output)
+            cp '\(Repository.catalogue)/shoes/shoes-001.jpg' /srv/shop/photos/new.jpg
+            """)
+        #expect(try eventually(seconds: 30) { try container.exists("\(output)/products/new.json") })
+        #expect(try container.exists("\(output)/products/hat-001.json"))
+        #expect(try container.journal().contains("it was replaced by another folder"))
+    }
+
+    @Test("memory and tasks are limited, and what OpenVINO needs is the only thing that is not forbidden")
+    func limits() throws {
+        let container = try Container()
+        #expect(try container.property("MemoryMax") == "4294967296")
+        #expect(try container.property("TasksMax") == "256")
+        // The unit says that the network cannot be loaded without it.
+        try container.override("imgrec-agent", "MemoryDenyWriteExecute=yes", name: "deny")
+        #expect(try container.attempt("systemctl start imgrec-agent").code != 0)
+        #expect(try container.journal().contains("OpenVINO"))
+        try container.run("systemctl stop imgrec-agent")
     }
 
     @Test("wrong settings end it for good, with a message")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Watching
 
-@Suite("Watching a folder", .serialized)  // libinotifytools has one queue in a process
+@Suite("Watching a folder", .serialized, .underUsualKernelLimits)  // libinotifytools has one queue in a process
 struct FolderWatcherTests {
     private let folder: TemporaryFolder
     private let manager = FileManager.default
