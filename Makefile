@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench soak install uninstall format lint clean dependencies toolchain
+.PHONY: help demo build test bench soak fuzz install uninstall format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -14,6 +14,7 @@ help:
 	@echo 'make test              run every test'
 	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
 	@echo 'make soak              change, move, delete and kill at random, and compare with a clean run'
+	@echo 'make fuzz              throw made-up bytes at the decoders; SECONDS=1800 make fuzz for longer'
 	@echo 'make lint              check the format of the code'
 	@echo 'make format            format the code'
 	@echo 'make clean             remove what was built (not what was downloaded)'
@@ -48,6 +49,9 @@ bench: build
 soak: build
 	@Scripts/install-debian-packages test
 	@Scripts/soak
+
+fuzz: dependencies
+	@Scripts/fuzz $(SECONDS)
 
 install: build
 	@Scripts/install

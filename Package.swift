@@ -14,6 +14,8 @@ let kernel: [CSetting] = [
     .unsafeFlags(["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
 ]
 
+let strictC: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+
 // An installed agent finds OpenVINO beside its prefix, a built one in the tree that it was built in.
 let openVINOLibraries: [LinkerSetting] = [
     .unsafeFlags([
@@ -27,12 +29,25 @@ let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
-func rooms(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> [Target] {
+// libFuzzer brings the main function, so these are built by Scripts/fuzz only.
+let fuzzing: [Target] =
+    Context.environment["IMGREC_FUZZING"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "Fuzzing", dependencies: ["Agent", "Imaging", "Sandbox", "Products"], path: "Tests/Fuzzing",
+            swiftSettings: room + [.unsafeFlags(["-parse-as-library"])], linkerSettings: openVINOLibraries)
+    ]
+
+func rooms(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [],
+    tests: [Target.Dependency] = []
+) -> [Target] {
     [
         .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: room),
         .testTarget(
             name: "\(name)Tests",
-            dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+            dependencies: [.byName(name: name), "TestSupport"] + dependencies + tests,
             swiftSettings: room,
             linkerSettings: openVINOLibraries),
     ]
@@ -52,15 +67,19 @@ let package = Package(
     ],
     targets: [
         // C libraries
-        .systemLibrary(
-            name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
-        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-        .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
         .systemLibrary(name: "COpenVINO", pkgConfig: "openvino-c"),
 
         .target(name: "CLinux"),
         .target(name: "CNoNetwork", exclude: ["stand-in"]),
+
+        // What is C on our side too: longjmp, variadics and codes of many libraries end there.
+        .target(
+            name: "CImageCodecs", cSettings: strictC,
+            linkerSettings: ["jpeg", "png16", "webp", "webpdemux", "gif", "heif", "lcms2"].map {
+                .linkedLibrary($0)
+            }),
+        .target(name: "CSandbox", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
 
         // Our kernels
         .target(name: "CImagingKernels", cSettings: kernel),
@@ -82,6 +101,8 @@ let package = Package(
             dependencies: ["imgrec-agent", "TestSupport", "Products", "Catalogue"],
             swiftSettings: room,
             linkerSettings: openVINOLibraries),
+        .executableTarget(
+            name: "SandboxProbe", dependencies: ["Sandbox"], path: "Tests/SandboxProbe", swiftSettings: room),
         .target(
             name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
     ]
@@ -89,7 +110,8 @@ let package = Package(
         + rooms("StrictTOML", [toml])
         + rooms("Settings", ["Products", "StrictTOML"])
         + rooms("Watching", ["Products", "CInotifyTools", "CLinux"])
-        + rooms("Imaging", ["Products", "CTurboJPEG", "CPNG", "CWebP", "CImagingKernels"])
+        + rooms("Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"])
+        + rooms("Sandbox", ["CSandbox"], tests: ["SandboxProbe"])
         + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
         + rooms("Neighbours", ["Products", "CNeighbourKernels"])
         + rooms("Catalogue", ["Products", grdb])
@@ -98,10 +120,12 @@ let package = Package(
         + rooms(
             "Agent",
             [
-                "Products", "Settings", "Watching", "Imaging", "Embedding", "Neighbours", "Catalogue",
+                "Products", "Settings", "Watching", "Imaging", "Sandbox", "Embedding", "Neighbours",
+                "Catalogue",
                 "Publishing", "Systemd", log, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
-            ]),
+            ])
+        + fuzzing,
     cLanguageStandard: .c17
 )

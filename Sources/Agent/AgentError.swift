@@ -1,6 +1,7 @@
 import Catalogue
 import Embedding
 import Publishing
+import Sandbox
 import Settings
 import Watching
 
@@ -11,6 +12,7 @@ package enum AgentError: Error, CustomStringConvertible {
     case catalogue(CatalogueError)
     case model(ModelError)
     case publishing(PublishingError)
+    case sandbox(SandboxError)
     /// Another process works on the same state folder.
     case busy(stateFolder: String)
     case cannotLock(file: String, reason: String)
@@ -43,6 +45,7 @@ package enum AgentError: Error, CustomStringConvertible {
         case .catalogue(let error): error.description
         case .model(let error): error.description
         case .publishing(let error): error.description
+        case .sandbox(let error): error.description
         case .busy(let stateFolder):
             "another imgrec-agent is working on \(stateFolder). Wait until it has finished, or stop it, then run this again."
         case .cannotLock(let file, let reason):
@@ -93,6 +96,8 @@ func inRooms<Value>(_ body: () throws -> Value) throws(AgentError) -> Value {
         throw .model(error)
     } catch let error as PublishingError {
         throw .publishing(error)
+    } catch let error as SandboxError {
+        throw .sandbox(error)
     } catch {
         preconditionFailure("a room threw an error that is not its own: \(error)")
     }

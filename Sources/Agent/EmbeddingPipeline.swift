@@ -2,6 +2,7 @@ import Embedding
 import Foundation
 import Imaging
 import Products
+import Sandbox
 import Synchronization
 
 /// Reads, decodes and embeds photos on several threads.
@@ -12,17 +13,23 @@ import Synchronization
 /// is held at once is a few photos and a few small pictures, however many photos the folder has.
 struct EmbeddingPipeline {
     let folder: String
-    let reader: PhotoReader
+    let workers: PhotoWorkers
+    /// The most bytes that a photo's file may have.
+    let fileLimit: Int
+    let followsLinks: Bool
     let model: ModelLoader
     let threads: Int
 
     /// What became of one photo.
     enum Outcome: Sendable {
-        case embedded(FileStamp, ContentDigest, Products.Embedding)
+        /// - notes: what is not as it should be and did no harm.
+        case embedded(FileStamp, ContentDigest, Products.Embedding, notes: [String])
         /// This content has a vector already, or will have when the photo that is being embedded is done.
         case known(FileStamp, ContentDigest)
         /// The photo's own fault: it fails again until it changes.
         case refused(FileStamp, ContentDigest?, reason: String)
+        /// The process that was reading it was lost, most likely by its fault.
+        case lost(FileStamp, ContentDigest, reason: String)
         /// The file could not be read; another try may fare better.
         case unreadable(reason: String)
         case vanished
@@ -30,7 +37,7 @@ struct EmbeddingPipeline {
 
     private enum Message: Sendable {
         case outcome(index: Int, Outcome)
-        case stopped(ModelError)
+        case stopped(AgentError)
     }
 
     /// Takes photos through the pipeline.
@@ -41,7 +48,8 @@ struct EmbeddingPipeline {
     ///   - isOver: when it is true no further photo is begun; called from several threads.
     ///   - receive: called on the calling thread with a few outcomes at a time, each with the photo's index.
     /// - Returns: how many of the photos were taken through; the others were not touched.
-    /// - Throws: what `receive` throws, or a `ModelError` when the network cannot be loaded or run.
+    /// - Throws: what `receive` throws, or an `AgentError` when the network cannot be loaded or run, or no photo can be
+    ///   read.
     func run(
         _ photos: [ImagePath], isEmbedded: @escaping @Sendable (ContentDigest) -> Bool,
         isOver: @escaping @Sendable () -> Bool = { false },
@@ -56,19 +64,19 @@ struct EmbeddingPipeline {
         for _ in 0..<lanes {
             let thread = Thread { [self] in
                 defer { queue.finish() }
-                do throws(ModelError) {
+                do throws(AgentError) {
                     var ahead: [(index: Int, preparation: Preparation)] = []
                     while ahead.count < Self.preparedAhead / lanes, !model.isOver, let index = next.take() {
-                        ahead.append((index, prepare(photos[index], claims: claims)))
+                        ahead.append((index, try prepare(photos[index], claims: claims)))
                     }
-                    let lane = try model.model().makeLane()
+                    let lane = try lane()
                     for (index, preparation) in ahead {
                         guard queue.send(.outcome(index: index, try finish(preparation, lane: lane))) else {
                             return
                         }
                     }
                     while let index = next.take() {
-                        let outcome = try finish(prepare(photos[index], claims: claims), lane: lane)
+                        let outcome = try finish(try prepare(photos[index], claims: claims), lane: lane)
                         guard queue.send(.outcome(index: index, outcome)) else { return }
                     }
                 } catch {
@@ -93,29 +101,38 @@ struct EmbeddingPipeline {
     }
 
     /// What becomes of one photo; `run` does the same for many.
-    func outcome(of path: ImagePath) throws(ModelError) -> Outcome {
-        let preparation = prepare(path, claims: ContentClaims { _ in false })
+    func outcome(of path: ImagePath) throws(AgentError) -> Outcome {
+        let preparation = try prepare(path, claims: ContentClaims { _ in false })
         if case .settled(let outcome) = preparation { return outcome }
         model.begin()
-        return try finish(preparation, lane: try model.model().makeLane())
+        return try finish(preparation, lane: try lane())
+    }
+
+    private func lane() throws(AgentError) -> EmbeddingLane {
+        do throws(ModelError) {
+            return try model.model().makeLane()
+        } catch {
+            throw .model(error)
+        }
     }
 
     // MARK: The steps
 
     /// A photo on its way: all that can be done without the network has been done.
     private enum Preparation: Sendable {
-        case picture(FileStamp, ContentDigest, Picture)
+        case picture(FileStamp, ContentDigest, PhotoReader.Reading)
         case settled(Outcome)
     }
 
     /// How many pictures are made ready while the network is being loaded: 200 kB each at 224 x 224.
     private static let preparedAhead = 192
 
-    private func prepare(_ path: ImagePath, claims: ContentClaims) -> Preparation {
+    private func prepare(_ path: ImagePath, claims: ContentClaims) throws(AgentError) -> Preparation {
         let bytes: [UInt8]
         let stamp: FileStamp
         do throws(PhotoFileError) {
-            (bytes, stamp) = try PhotoFile.read(path, in: folder, limit: reader.limits.fileBytes)
+            (bytes, stamp) = try PhotoFile.read(
+                path, in: folder, limit: fileLimit, followsLinks: followsLinks)
         } catch {
             switch error {
             case .vanished: return .settled(.vanished)
@@ -125,26 +142,34 @@ struct EmbeddingPipeline {
         }
         let digest = ContentDigest(of: bytes)
         guard claims.claim(digest) else { return .settled(.known(stamp, digest)) }
-        do throws(ImagingError) {
-            return .picture(stamp, digest, try reader.picture(from: bytes))
+        do throws(SandboxError) {
+            switch try workers.read(bytes) {
+            case .success(let reading): return .picture(stamp, digest, reading)
+            case .failure(.refused(let error)):
+                return .settled(.refused(stamp, digest, reason: error.description))
+            case .failure(.lost(let failure)):
+                return .settled(
+                    .lost(stamp, digest, reason: PhotoWorkers.Failure.lost(failure).description))
+            }
         } catch {
-            return .settled(.refused(stamp, digest, reason: error.description))
+            throw .sandbox(error)
         }
     }
 
-    private func finish(_ preparation: Preparation, lane: borrowing EmbeddingLane) throws(ModelError)
+    private func finish(_ preparation: Preparation, lane: borrowing EmbeddingLane) throws(AgentError)
         -> Outcome
     {
         switch preparation {
         case .settled(let outcome):
             return outcome
-        case .picture(let stamp, let digest, let picture):
+        case .picture(let stamp, let digest, let reading):
             do throws(EmbeddingError) {
-                return .embedded(stamp, digest, try lane.embed(picture))
+                return .embedded(
+                    stamp, digest, try lane.embed(reading.picture), notes: reading.description.notes)
             } catch {
                 switch error {
                 case .noDirection: return .refused(stamp, digest, reason: error.description)
-                case .inference(let error): throw error
+                case .inference(let error): throw .model(error)
                 }
             }
         }

@@ -16,7 +16,9 @@ package enum GalleryWriter {
         else { throw .nothingYet(stateFolder: settings.stateFolder) }
         let url = URL(fileURLWithPath: file)
         let folder = url.deletingLastPathComponent()
-        var gallery = Gallery(imagesFolder: settings.imagesFolder, pageFolder: folder.path, model: model.name)
+        let failed = try inRooms { try catalogue.failedImages() }.map { ($0.path, $0.failureReason ?? "") }
+        var gallery = Gallery(
+            imagesFolder: settings.imagesFolder, pageFolder: folder.path, model: model.name, failed: failed)
         var count = 0
         try inRooms {
             try catalogue.forEachRankedProduct { ranked in

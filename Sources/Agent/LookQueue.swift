@@ -44,6 +44,8 @@ struct LookQueue {
     private var removals: (first: Instant, last: Instant)?
     /// Photos that are looked at again at some time, because they may be in the making.
     private var later: [ImagePath: Instant] = [:]
+    /// Photos that failed and are tried again, of which nobody needs to know.
+    private var retries: [ImagePath: Instant] = [:]
     /// Photos that were begun and not finished, what they were like, and since when.
     private var begun: [ImagePath: (stamp: FileStamp?, since: Instant)] = [:]
 
@@ -89,6 +91,9 @@ struct LookQueue {
         }
     }
 
+    /// Has a photo that failed looked at again at some time, unless it changes before.
+    mutating func retry(_ path: ImagePath, at time: Instant) { retries[path] = time }
+
     /// What must not be read yet, for a look at this time.
     func deferral(finished: Set<ImagePath>, at now: Instant) -> Deferral {
         var deferral = Deferral()
@@ -110,6 +115,10 @@ struct LookQueue {
             later[path] = nil
             batch.places.append(path)
         }
+        for (path, due) in retries where due <= now {
+            retries[path] = nil
+            batch.places.append(path)
+        }
         begun = begun.filter { now - $0.value.since < Self.longestBegun }
         if let since = removals, due(since) <= now {
             // What came too late for this batch waits for its own like.
@@ -129,6 +138,7 @@ struct LookQueue {
         batch.everything = everything
         pending = [:]
         later = [:]
+        retries = [:]
         everything = []
         everythingSince = nil
         removals = nil
@@ -143,6 +153,7 @@ struct LookQueue {
         var next = everythingSince.map { due($0) }
         for entry in pending.values { next = min(next ?? due(entry), due(entry)) }
         for due in later.values { next = min(next ?? due, due) }
+        for due in retries.values { next = min(next ?? due, due) }
         return next
     }
 
@@ -152,6 +163,7 @@ struct LookQueue {
         _ path: ImagePath, _ change: FolderChange.PhotoChange?, to product: ProductID, _ now: Instant
     ) {
         later[path] = nil
+        retries[path] = nil
         var entry = pending[product] ?? Pending(first: now, last: now)
         entry.last = now
         // A photo that was finished is whole, whatever else happens to it but being begun anew.

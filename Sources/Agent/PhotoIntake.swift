@@ -13,6 +13,12 @@ struct PhotoIntake {
     /// Photos that cannot be used since this run, with why.
     private(set) var failures: [ReconcileReport.Failure] = []
 
+    /// What was noticed of photos that are used all the same.
+    private(set) var notes: [ReconcileReport.Failure] = []
+
+    /// Photos to try again soon, with how often they were tried.
+    private(set) var retries: [(path: ImagePath, attempts: Int)] = []
+
     private let rules: String
     /// Whether a content has a vector in the catalogue.
     private let isStored: (ContentDigest) -> Bool
@@ -39,7 +45,8 @@ struct PhotoIntake {
 
     mutating func take(_ outcome: EmbeddingPipeline.Outcome, of reading: ReconcilePlan.Reading) {
         switch outcome {
-        case .embedded(let stamp, let digest, let embedding):
+        case .embedded(let stamp, let digest, let embedding, let photoNotes):
+            notes += photoNotes.map { ReconcileReport.Failure(path: reading.photo.path.text, reason: $0) }
             readCount += 1
             embeddedCount += 1
             embedded.insert(digest)
@@ -51,16 +58,20 @@ struct PhotoIntake {
         case .refused(let stamp, let digest, let reason):
             readCount += digest == nil ? 0 : 1
             if let digest { refused[digest] = reason }
-            fail(reading.record(stamp, reading.failure(reason, under: rules)), previous: reading.previous)
+            fail(reading, stamp, reason, isCertain: true)
+        case .lost(let stamp, let digest, let reason):
+            readCount += 1
+            refused[digest] = reason
+            fail(reading, stamp, reason, isCertain: false)
         case .unreadable(let reason):
             if reading.previous?.digest != nil {
                 let failure = ReconcileReport.Failure(path: reading.photo.path.text, reason: reason)
                 keptFailures.append(failure)
                 failures.append(failure)
             } else {
-                fail(
-                    reading.record(reading.photo.stamp, reading.failure(reason, under: nil)),
-                    previous: reading.previous)
+                let state = ImageRecord.State.failed(
+                    reason: reason, attempts: reading.attempts + 1, under: nil)
+                fail(reading.record(reading.photo.stamp, state), previous: reading.previous)
             }
         case .vanished:
             if reading.previous != nil { departures.removed.append(reading.photo.path) }
@@ -93,13 +104,29 @@ struct PhotoIntake {
             return true
         }
         guard let reason = refused[digest] else { return false }
-        fail(reading.record(stamp, reading.failure(reason, under: rules)), previous: reading.previous)
+        fail(reading, stamp, reason, isCertain: true)
         return true
+    }
+
+    /// Tries of a photo that a process was lost over; another reason than the photo is possible, but not so often.
+    private static let triesUntilCertain = 3
+
+    /// - Parameter isCertain: whether it would fail again.
+    private mutating func fail(
+        _ reading: ReconcilePlan.Reading, _ stamp: FileStamp, _ reason: String, isCertain: Bool
+    ) {
+        let attempts = reading.attempts + 1
+        // A young file may be half of one: somebody may have stalled while writing it.
+        let isYoung = RetrySchedule.isYoung(stamp)
+        if isYoung { retries.append((reading.photo.path, attempts)) }
+        let isFinal = !isYoung && (isCertain || attempts >= Self.triesUntilCertain)
+        let state = ImageRecord.State.failed(reason: reason, attempts: attempts, under: isFinal ? rules : nil)
+        fail(reading.record(stamp, state), previous: reading.previous)
     }
 
     /// A photo that was ready departs together with the next ranking; another one is stored as it is.
     private mutating func fail(_ record: ImageRecord, previous: ImageRecord?) {
-        if record != previous, case .failed(let reason, _, _) = record.state {
+        if case .failed(let reason, _, _) = record.state, reason != previous?.failureReason {
             failures.append(ReconcileReport.Failure(path: record.path.text, reason: reason))
         }
         if previous?.digest != nil {
@@ -115,12 +142,17 @@ extension ReconcilePlan.Reading {
         ImageRecord(path: photo.path, product: product, stamp: stamp, state: state)
     }
 
-    /// Tries of one version of a file are counted together.
-    fileprivate func failure(_ reason: String, under rules: String?) -> ImageRecord.State {
+    /// How often this version of the file was tried before.
+    fileprivate var attempts: Int {
         guard let previous, case .failed(_, let attempts, _) = previous.state, previous.stamp == photo.stamp
-        else {
-            return .failed(reason: reason, attempts: 1, under: rules)
-        }
-        return .failed(reason: reason, attempts: attempts + 1, under: rules)
+        else { return 0 }
+        return attempts
+    }
+}
+
+extension ImageRecord {
+    /// Why the photo cannot be used; nil where it can.
+    var failureReason: String? {
+        if case .failed(let reason, _, _) = state { reason } else { nil }
     }
 }

@@ -5,6 +5,7 @@ import Imaging
 import Neighbours
 import Products
 import Publishing
+import Sandbox
 import Settings
 import Watching
 
@@ -43,6 +44,10 @@ package final class Reconciler {
         package var failures: [ReconcileReport.Failure] = []
         /// Those of the failures that leave a photo as it was, because it could not be read at all.
         package var keptFailures: [ReconcileReport.Failure] = []
+        /// What was noticed of photos that are used all the same.
+        package var notes: [ReconcileReport.Failure] = []
+        /// Photos that failed and are to be tried again soon, with how often they were tried.
+        package var retries: [(path: ImagePath, attempts: Int)] = []
         /// Photos that are to be looked at when they have been left alone for a while, with what they are like now;
         /// nil for photos that have gone.
         package var deferred: [(path: ImagePath, stamp: FileStamp?)] = []
@@ -57,7 +62,7 @@ package final class Reconciler {
 
     private let settings: Settings
     private let source: ModelSource
-    private let reader: PhotoReader
+    private let workers: PhotoWorkers
     private let grouping: ProductGrouping
     private let filter: PhotoFilter
     private let network: ModelLoader
@@ -72,6 +77,9 @@ package final class Reconciler {
 
     /// What the catalogue knows; nil until it is open.
     package var catalogue: Catalogue? { opened?.catalogue }
+
+    /// What the processes that read photos have given up; nil before there is one.
+    package var containment: Containment? { workers.containment }
 
     /// Which product a photo is of.
     package var product: @Sendable (ImagePath) -> ProductID {
@@ -103,7 +111,7 @@ package final class Reconciler {
         let source = try inRooms { try ModelSource(settings: settings, executable: executable) }
         self.source = source
         network = ModelLoader(source, threads: settings.effectiveThreads)
-        reader = PhotoReader(settings: settings, shape: source.manifest.shape)
+        workers = PhotoWorkers(settings: settings, manifest: source.manifest, executable: executable)
         grouping = ProductGrouping(pattern: settings.productPattern)
         filter = PhotoFilter(settings: settings)
     }
@@ -124,7 +132,8 @@ package final class Reconciler {
             let model = try catalogue?.existingNumber(of: source.record)
             let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
             let plan = ReconcilePlan(
-                scan: scan, images: try catalogue?.images() ?? [], embedded: embedded, rules: reader.rules,
+                scan: scan, images: try catalogue?.images() ?? [], embedded: embedded,
+                rules: settings.readingRules,
                 grouping: grouping)
 
             round.report = report(of: plan)
@@ -145,6 +154,7 @@ package final class Reconciler {
             // Whoever starts a service wants to hear of it now, not with the first photo.
             try opened.publisher.checkMayWrite()
             network.begin()
+            try workers.prepare()
             var report = ReconcileReport()
             // Lists of another model stay as they are until those of this one are ready.
             if try opened.catalogue.rankingState().model == opened.model {
@@ -196,7 +206,7 @@ package final class Reconciler {
                 among: images.compactMap(\.digest), of: opened.model)
         }
         var plan = ReconcilePlan(
-            scan: scan, images: images, embedded: embedded, rules: reader.rules, grouping: grouping,
+            scan: scan, images: images, embedded: embedded, rules: settings.readingRules, grouping: grouping,
             finished: options.deferral.finished)
         let deferred = plan.deferReadings(options.deferral)
         let counterparts = plan.withholdRemovals(for: deferred)
@@ -281,14 +291,15 @@ package final class Reconciler {
         let isEmbedded: @Sendable (ContentDigest) -> Bool = { digest in
             ((try? catalogue.embeddedContents(among: [digest], of: model)) ?? []).contains(digest)
         }
-        var intake = PhotoIntake(plan: plan, rules: reader.rules, isStored: isEmbedded)
+        var intake = PhotoIntake(plan: plan, rules: settings.readingRules, isStored: isEmbedded)
         try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
 
         let total = plan.readings.count
         var taken = 0
         if total > 0 {
             let pipeline = EmbeddingPipeline(
-                folder: settings.imagesFolder, reader: reader, model: network,
+                folder: settings.imagesFolder, workers: workers, fileLimit: settings.maxFileBytes,
+                followsLinks: settings.followsLinks, model: network,
                 threads: settings.effectiveThreads)
             progress(.embedding(done: 0, of: total))
             var done = 0
@@ -317,6 +328,8 @@ package final class Reconciler {
         round.report = report(of: done)
         round.changes = done.changes
         round.failures = intake.failures
+        round.notes = intake.notes
+        round.retries = intake.retries
         round.report.read = intake.readCount
         round.report.embedded = intake.embeddedCount
         round.keptFailures = intake.keptFailures

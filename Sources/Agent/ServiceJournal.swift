@@ -27,6 +27,7 @@ struct ServiceJournal {
             log.warning(
                 "and \(round.failures.count - shown) more photos failed; 'imgrec-agent status' shows them")
         }
+        for note in round.notes { log.notice("\(note.path): \(note.reason)") }
         let published = round.report.published
         if published.written + published.removed > 0 {
             log.info(

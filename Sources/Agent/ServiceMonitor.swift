@@ -1,5 +1,6 @@
 import Foundation
 import Products
+import Sandbox
 import Synchronization
 
 /// What a running agent is doing, for whoever asks. Written by the work loop, read by the control socket.
@@ -35,6 +36,8 @@ final class ServiceMonitor: Sendable {
         var backlog = 0
         var photosPerSecond: Double?
         var heldBack = 0
+        /// What the processes that read photos have given up.
+        var containment: Containment?
         var trouble: String?
         /// What was wrong with the settings when they were read again.
         var settingsTrouble: String?

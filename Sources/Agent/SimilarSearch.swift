@@ -25,12 +25,14 @@ package struct SimilarSearch {
     }
 
     private let settings: Settings
+    private let executable: String
     private let source: ModelSource
     private let catalogue: Catalogue
     private let model: ModelNumber
 
     package init(settings: Settings, executable: String) throws(AgentError) {
         self.settings = settings
+        self.executable = executable
         source = try inRooms { try ModelSource(settings: settings, executable: executable) }
         guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
         else {
@@ -105,11 +107,12 @@ package struct SimilarSearch {
         }
         let pipeline = EmbeddingPipeline(
             folder: url.deletingLastPathComponent().path,
-            reader: PhotoReader(settings: settings, shape: source.manifest.shape),
+            workers: PhotoWorkers(settings: settings, manifest: source.manifest, executable: executable),
+            fileLimit: settings.maxFileBytes, followsLinks: false,
             model: ModelLoader(source, threads: 1), threads: 1)
         switch try pipeline.outcome(of: path) {
-        case .embedded(_, _, let embedding): return embedding
-        case .refused(_, _, let reason), .unreadable(let reason):
+        case .embedded(_, _, let embedding, _): return embedding
+        case .refused(_, _, let reason), .lost(_, _, let reason), .unreadable(let reason):
             throw AgentError.unreadablePhoto(path: name, reason: reason)
         case .vanished, .known: throw AgentError.unknownProduct(name)
         }

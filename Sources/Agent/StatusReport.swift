@@ -1,6 +1,7 @@
 import Catalogue
 import Foundation
 import Products
+import Sandbox
 import Settings
 import Watching
 
@@ -54,6 +55,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         package let photosPerSecond: Double?
         /// Products that vanished at once and are kept until somebody confirms.
         package let heldBack: Int
+        /// How photos are read: `seccomp, Landlock 7`, or `off`.
+        package let sandbox: String
         package let trouble: String?
         package let settingsTrouble: String?
         package let watches: Watches
@@ -127,6 +130,14 @@ package struct StatusReport: Codable, Hashable, Sendable {
     }
 }
 
+extension Containment {
+    /// In words: what a process has given up.
+    fileprivate var text: String {
+        guard hasFilter else { return "off" }
+        return landlock > 0 ? "seccomp, Landlock \(landlock)" : "seccomp; there is no Landlock here"
+    }
+}
+
 extension StatusReport.Running {
     /// - Parameters:
     ///   - settling: asked for before the snapshot, so that nothing is missed that was taken to work between the two.
@@ -143,6 +154,7 @@ extension StatusReport.Running {
         self.settling = settling
         photosPerSecond = now.photosPerSecond
         heldBack = now.heldBack
+        sandbox = now.containment?.text ?? "not started"
         trouble = now.trouble
         settingsTrouble = now.settingsTrouble
         self.watches = StatusReport.Watches(

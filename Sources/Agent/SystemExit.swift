@@ -2,6 +2,7 @@ import Catalogue
 import Embedding
 import Glibc
 import Publishing
+import Sandbox
 import Settings
 import Watching
 
@@ -11,6 +12,7 @@ package enum SystemExit: Int32, Codable, Sendable {
     case noInput = 66
     case unavailable = 69
     case software = 70
+    case system = 71
     case cannotCreate = 73
     case inputOutput = 74
     case tryAgain = 75
@@ -37,6 +39,8 @@ extension AgentError {
             .publishing(.cannotWrite(_, EIO)):
             .inputOutput
         case .publishing: .cannotCreate
+        case .sandbox(.cannotContain): .settings
+        case .sandbox(.cannotStart): .system
         case .busy, .nothingYet, .otherModel, .modelIncomplete, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
         case .notOwner: .noPermission

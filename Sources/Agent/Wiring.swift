@@ -4,6 +4,7 @@ import Foundation
 import Imaging
 import Products
 import Publishing
+import Sandbox
 import Settings
 import Watching
 
@@ -11,11 +12,12 @@ import Watching
 
 extension ModelSource {
     init(settings: Settings, executable: String) throws(ModelError) {
-        let library = ModelLibrary(configured: settings.modelFolder, executable: executable)
+        let folder = try ModelLibrary(configured: settings.modelFolder, executable: executable)
+            .folder(of: settings.modelName)
+        let shape = settings.shape(of: try ModelManifest(folder: folder))
         try self.init(
-            folder: try library.folder(of: settings.modelName),
-            precision: Precision(rawValue: settings.modelPrecision) ?? .f32,
-            readerVersion: PhotoReader.version)
+            folder: folder, precision: Precision(rawValue: settings.modelPrecision) ?? .f32,
+            reading: "\(PhotoReader.version) \(shape)")
     }
 
     var record: ModelRecord {
@@ -25,19 +27,53 @@ extension ModelSource {
     }
 }
 
-extension PhotoReader {
-    init(settings: Settings, shape: PictureShape) {
-        self.init(
-            shape: shape, limits: Limits(fileBytes: settings.maxFileBytes, pixels: settings.maxPixels))
+extension ModelManifest {
+    init(settings: Settings, executable: String) throws(ModelError) {
+        let library = ModelLibrary(configured: settings.modelFolder, executable: executable)
+        try self.init(folder: try library.folder(of: settings.modelName))
     }
+}
+
+extension Settings {
+    /// The picture that a model gets: as its manifest says, unless it is set otherwise.
+    func shape(of manifest: ModelManifest) -> PictureShape { picture.applied(to: manifest.shape) }
 
     /// Names the rules under which a photo can fail for good.
-    var rules: String { "\(Self.version)/\(limits.fileBytes)/\(limits.pixels)" }
+    var readingRules: String {
+        [
+            PhotoReader.version, maxFileBytes, maxPixels, maxFrames, maxProfileBytes, maxMetadataBytes,
+            workerTimeoutSeconds, workerMemoryBytes,
+        ].map(String.init).joined(separator: "/")
+    }
+}
+
+extension PhotoReader {
+    init(settings: Settings, manifest: ModelManifest) {
+        self.init(
+            shape: settings.shape(of: manifest),
+            limits: Limits(
+                fileBytes: settings.maxFileBytes, pixels: settings.maxPixels, frames: settings.maxFrames,
+                profileBytes: settings.maxProfileBytes, metadataBytes: settings.maxMetadataBytes))
+    }
+}
+
+extension PhotoWorkers {
+    convenience init(settings: Settings, manifest: ModelManifest, executable: String) {
+        self.init(
+            executable: executable, reader: PhotoReader(settings: settings, manifest: manifest),
+            // Two at least: while one is held up by a bad photo, the others go on.
+            count: max(2, settings.effectiveThreads),
+            limits: WorkerLimits(
+                memoryBytes: settings.workerMemoryBytes, timeoutSeconds: settings.workerTimeoutSeconds),
+            isContained: settings.isSandboxed)
+    }
 }
 
 extension PhotoFilter {
     init(settings: Settings) {
-        self.init(extensions: settings.imageExtensions, excludes: settings.imageExcludes)
+        self.init(
+            extensions: settings.imageExtensions, excludes: settings.imageExcludes,
+            followsLinks: settings.followsLinks)
     }
 }
 

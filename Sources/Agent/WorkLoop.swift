@@ -129,6 +129,11 @@ final class WorkLoop: @unchecked Sendable {
                 return onReady(.failure(error))
             }
             openCatalogue.withLock { $0 = reconciler?.catalogue }
+            let containment = reconciler?.containment
+            monitor.update { $0.containment = containment }
+            if !settings.isSandboxed {
+                log.warning("photos are read without a sandbox, as workers.sandbox says")
+            }
             watcher.start { [self] in ping() }
             log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
             journal.note(watcher.state)
@@ -245,8 +250,8 @@ final class WorkLoop: @unchecked Sendable {
             return .everything(shared.queue.takeAll(), [])
         }
         if let batch = shared.queue.takeDue(at: now) {
-            // Products that are held back may have come back by any change.
-            let isEverything = !batch.everything.isEmpty || heldBack > 0
+            // Products that are held back may have come back by any change; any may be of what a link leads to.
+            let isEverything = !batch.everything.isEmpty || heldBack > 0 || settings.followsLinks
             return isEverything ? .everything(batch, []) : .places(batch)
         }
         if backlogStart < backlog.count { return .backlog }
@@ -354,7 +359,12 @@ final class WorkLoop: @unchecked Sendable {
             backlog = round.left + backlog[backlogStart...]
             backlogStart = 0
         }
-        shared.withLock { $0.queue.postpone(round.deferred, at: now) }
+        shared.withLock {
+            $0.queue.postpone(round.deferred, at: now)
+            for (path, attempts) in round.retries {
+                $0.queue.retry(path, at: now + RetrySchedule.delay(after: attempts))
+            }
+        }
 
         job?.note(round, scope, looked, waiting: backlog.count - backlogStart)
         owesComparison = round.awaitsWhole || owesComparison && !round.isPublished
@@ -497,7 +507,8 @@ extension AgentError {
     /// Whether trying again, without somebody mending something, makes no sense.
     var isFatal: Bool {
         switch self {
-        case .settings, .model, .catalogue(.damaged), .catalogue(.fromNewerVersion): true
+        case .settings, .model, .sandbox(.cannotContain), .catalogue(.damaged), .catalogue(.fromNewerVersion):
+            true
         default: false
         }
     }

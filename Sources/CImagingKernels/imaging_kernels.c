@@ -67,11 +67,21 @@ VERSIONS void imgrec_planes(const uint8_t *pixels, size_t count, const uint8_t c
     }
 }
 
-VERSIONS void imgrec_composite(uint8_t *pixels, size_t count, uint8_t background) {
+VERSIONS void imgrec_composite(uint8_t *pixels, size_t count, const uint8_t background[3]) {
     for (size_t i = 0; i < count; i++, pixels += 4) {
         uint32_t alpha = pixels[3];
         for (int c = 0; c < 3; c++) {
-            pixels[c] = (uint8_t)((pixels[c] * alpha + background * (255 - alpha) + 127) / 255);
+            pixels[c] = (uint8_t)((pixels[c] * alpha + background[c] * (255 - alpha) + 127) / 255);
+        }
+    }
+}
+
+void imgrec_unpremultiply(uint8_t *pixels, size_t count) {
+    for (size_t i = 0; i < count; i++, pixels += 4) {
+        uint32_t alpha = pixels[3];
+        for (int c = 0; c < 3 && alpha > 0; c++) {
+            uint32_t level = (pixels[c] * 255 + alpha / 2) / alpha;
+            pixels[c] = (uint8_t)(level > 255 ? 255 : level);
         }
     }
 }
@@ -81,4 +91,51 @@ VERSIONS void imgrec_inverted_cmyk_to_rgb(uint8_t *pixels, size_t count) {
         uint32_t key = pixels[3];
         for (int c = 0; c < 3; c++) pixels[c] = (uint8_t)((pixels[c] * key + 127) / 255);
     }
+}
+
+imgrec_colour imgrec_border_colour(const uint8_t *pixels, size_t width, size_t height) {
+    uint32_t counts[3][256] = {{0}};
+    size_t total = 0;
+    for (size_t y = 0; y < height; y++) {
+        // All of the first and the last row, of the others both ends.
+        size_t step = y == 0 || y == height - 1 || width == 1 ? 1 : width - 1;
+        for (size_t x = 0; x < width; x += step, total++)
+            for (int c = 0; c < 3; c++) counts[c][pixels[(y * width + x) * 4 + (size_t)c]]++;
+    }
+    uint8_t medians[3];
+    for (int c = 0; c < 3; c++) {
+        size_t below = 0;
+        int level = 0;
+        while (below + counts[c][level] <= total / 2 && level < 255) below += counts[c][level++];
+        medians[c] = (uint8_t)level;
+    }
+    return (imgrec_colour){medians[0], medians[1], medians[2]};
+}
+
+static inline int differs(const uint8_t *pixel, imgrec_colour colour, int tolerance) {
+    int r = pixel[0] - colour.red, g = pixel[1] - colour.green, b = pixel[2] - colour.blue;
+    r = r < 0 ? -r : r;
+    g = g < 0 ? -g : g;
+    b = b < 0 ? -b : b;
+    return r > tolerance || g > tolerance || b > tolerance;
+}
+
+imgrec_box imgrec_content_box(const uint8_t *pixels, size_t width, size_t height, int tolerance) {
+    imgrec_colour border = imgrec_border_colour(pixels, width, height);
+    // Columns that are known to have content, as a range that grows; rows from the first to the last that have any.
+    size_t left = width, right = 0, top = height, bottom = 0;
+    for (size_t y = 0; y < height; y++) {
+        const uint8_t *row = pixels + y * width * 4;
+        size_t from = 0;
+        while (from < width && !differs(row + from * 4, border, tolerance)) from++;
+        if (from == width) continue;
+        if (top == height) top = y;
+        bottom = y + 1;
+        if (from < left) left = from;
+        size_t to = width;
+        while (to > right && !differs(row + (to - 1) * 4, border, tolerance)) to--;
+        if (to > right) right = to;
+    }
+    if (top == height) return (imgrec_box){0, 0, 0, 0};
+    return (imgrec_box){left, top, right - left, bottom - top};
 }

@@ -22,8 +22,8 @@ package struct ModelSource: Hashable, Sendable {
 
     /// Reads a model's folder and checks the network's SHA-256.
     ///
-    /// - Parameter readerVersion: a number that changes when the same photo is read to other pixels.
-    package init(folder: String, precision: Precision, readerVersion: Int) throws(ModelError) {
+    /// - Parameter reading: what changes when the same photo is read to other pixels.
+    package init(folder: String, precision: Precision, reading: String) throws(ModelError) {
         let manifest = try ModelManifest(folder: folder)
         file = "\(folder)/\(manifest.file)"
         guard let content = try? Data(contentsOf: URL(fileURLWithPath: file), options: .mappedIfSafe) else {
@@ -48,7 +48,7 @@ package struct ModelSource: Hashable, Sendable {
             weights = "\(ContentDigest(of: content))"
         }
         identity = ContentDigest(
-            of: "\(digest) \(weights) \(manifest.digest) \(precision.rawValue) \(readerVersion)".utf8)
+            of: "\(digest) \(weights) \(manifest.digest) \(precision.rawValue) \(reading)".utf8)
     }
 
     /// Compiles the network for this CPU, which takes a good part of a second.

@@ -82,9 +82,10 @@ package struct ModelManifest: Hashable, Sendable {
 
         let (width, height): (Int, Int) = (try required("input", "width"), try required("input", "height"))
         let fit: PictureShape.Fit
-        if document.string("resize", "fit") == "stretch" {
-            fit = .stretch
-        } else {
+        switch document.string("resize", "fit") {
+        case "stretch": fit = .stretch
+        case "pad": fit = .pad
+        default:
             let shortSide: Int = try required("resize", "short_side")
             guard shortSide >= max(width, height) else {
                 throw .wrongValue(
@@ -94,8 +95,14 @@ package struct ModelManifest: Hashable, Sendable {
             fit = .crop(shortSide: shortSide)
         }
         let filter: String = try required("resize", "filter")
+        let trim =
+            document.boolean("resize", "trim") == true
+            ? PictureShape.Trim(
+                tolerance: document.integer("resize", "trim_tolerance") ?? PictureShape.Trim.usual.tolerance,
+                margin: document.number("resize", "trim_margin") ?? PictureShape.Trim.usual.margin) : nil
         shape = PictureShape(
-            width: width, height: height, fit: fit, filter: PictureShape.Filter(rawValue: filter) ?? .bicubic)
+            width: width, height: height, fit: fit, filter: PictureShape.Filter(rawValue: filter) ?? .bicubic,
+            trim: trim)
         outputName = try required("output", "name")
         dimension = try required("output", "dimension")
     }
@@ -114,9 +121,12 @@ package struct ModelManifest: Hashable, Sendable {
         TOMLKey("input", "channels", .choice(["rgb", "bgr"]), isRequired: true),
         TOMLKey("input", "mean", .numbers(count: 3)),
         TOMLKey("input", "scale", .numbers(count: 3)),
-        TOMLKey("resize", "fit", .choice(["crop", "stretch"]), isRequired: true),
+        TOMLKey("resize", "fit", .choice(["crop", "pad", "stretch"]), isRequired: true),
         TOMLKey("resize", "short_side", .integer(sides)),
         TOMLKey("resize", "filter", .choice(PictureShape.Filter.allCases.map(\.rawValue)), isRequired: true),
+        TOMLKey("resize", "trim", .boolean),
+        TOMLKey("resize", "trim_tolerance", .integer(0...254)),
+        TOMLKey("resize", "trim_margin", .number(0...1)),
         TOMLKey("output", "name", .string, isRequired: true),
         TOMLKey("output", "dimension", .integer(1...65_536), isRequired: true),
     ]

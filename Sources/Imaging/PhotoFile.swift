@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Products
 
@@ -8,16 +9,23 @@ package enum PhotoFile {
     /// - Parameters:
     ///   - folder: absolute path of the image folder.
     ///   - limit: the most bytes to read.
+    ///   - followsLinks: whether links on the way are followed; never out of the folder.
     /// - Throws: `PhotoFileError`.
     package static func read(
-        _ path: ImagePath, in folder: String, limit: Int
+        _ path: ImagePath, in folder: String, limit: Int, followsLinks: Bool = false
     ) throws(PhotoFileError) -> (bytes: [UInt8], stamp: FileStamp) {
-        let fullPath = Array(folder.utf8) + [UInt8(ascii: "/")] + path.name.bytes + [0]
-        let descriptor = fullPath.withUnsafeBytes {
-            open(
-                $0.baseAddress!.assumingMemoryBound(to: CChar.self),
-                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        let root = open(folder, Int32(IMGREC_O_PATH) | O_DIRECTORY | O_CLOEXEC)
+        guard root >= 0 else { throw PhotoFileError(openErrno: errno) }
+        defer { close(root) }
+        let found = (path.name.bytes + [0]).withUnsafeBytes {
+            imgrec_find_beneath(
+                root, $0.baseAddress!.assumingMemoryBound(to: CChar.self), followsLinks ? 1 : 0)
         }
+        guard found >= 0 else { throw PhotoFileError(openErrno: errno) }
+        defer { close(found) }
+        // Before it is opened: a device may do something when it is.
+        _ = try stamp(of: found)
+        let descriptor = imgrec_open_found(found)
         guard descriptor >= 0 else { throw PhotoFileError(openErrno: errno) }
         defer { close(descriptor) }
 
@@ -63,7 +71,7 @@ package enum PhotoFileError: Error, Hashable, CustomStringConvertible {
     init(openErrno: Int32) {
         switch openErrno {
         case ENOENT, ENOTDIR: self = .vanished
-        case ELOOP, ENXIO: self = .notAFile
+        case ELOOP, ENXIO, EXDEV: self = .notAFile
         default: self = .unreadable(errno: openErrno)
         }
     }

@@ -1,3 +1,4 @@
+import CImagingKernels
 import Products
 
 /// A decoded photo: pixels as they are stored, before orientation.
@@ -42,6 +43,42 @@ extension Raster {
             pixels: result, width: newWidth, height: newHeight,
             fullWidth: turned ? fullHeight : fullWidth, fullHeight: turned ? fullWidth : fullHeight,
             scale: scale)
+    }
+}
+
+// MARK: Borders
+
+extension Raster {
+    var whole: PhotoDescription.Box { PhotoDescription.Box(left: 0, top: 0, width: width, height: height) }
+
+    /// What is left when a uniform border is cut off, with its margin. Nil where there is none, or nothing else.
+    ///
+    /// Border is what lies, seen from a side, before the first row or column with a pixel whose colour differs from that
+    /// of the photo's edge; that is the median of each channel over all pixels at the edge.
+    func box(inside trim: PictureShape.Trim) -> PhotoDescription.Box? {
+        let found = pixels.withUnsafeBufferPointer {
+            imgrec_content_box($0.baseAddress!, width, height, Int32(trim.tolerance))
+        }
+        guard found.width > 0, found.height > 0 else { return nil }
+        let margin = Int((trim.margin * Double(max(found.width, found.height))).rounded(.up))
+        let left = max(0, Int(found.left) - margin)
+        let top = max(0, Int(found.top) - margin)
+        let right = min(width, Int(found.left + found.width) + margin)
+        let bottom = min(height, Int(found.top + found.height) + margin)
+        let box = PhotoDescription.Box(left: left, top: top, width: right - left, height: bottom - top)
+        return box == whole ? nil : box
+    }
+
+    /// A part of an upright raster, as a photo of its own.
+    func cropped(to box: PhotoDescription.Box) -> Raster {
+        var kept: [UInt8] = []
+        kept.reserveCapacity(box.width * box.height * Picture.bytesPerPixel)
+        for y in box.top..<box.top + box.height {
+            let start = (y * width + box.left) * Picture.bytesPerPixel
+            kept += pixels[start..<start + box.width * Picture.bytesPerPixel]
+        }
+        return Raster(
+            pixels: kept, width: box.width, height: box.height, fullWidth: box.width, fullHeight: box.height)
     }
 }
 

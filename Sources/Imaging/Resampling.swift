@@ -3,54 +3,120 @@ import Glibc
 import Products
 
 // Resampling as Pillow computes it (Pillow 13, src/libImaging/Resample.c): a separable filter, rows first,
-// then columns, each rounded to a byte; the kernel is widened by the factor that the picture shrinks by.
+// then columns, each rounded to a byte; the kernel is widened by the factor that the picture shrinks by; and `nearest`,
+// which takes single pixels.
 // Only what the crop keeps is computed, which changes no pixel of it.
 
 extension Raster {
     /// The picture of this shape. The raster must be upright.
     func resampled(to shape: PictureShape) -> Picture {
-        let target = CropGeometry(fullWidth: fullWidth, fullHeight: fullHeight, shape: shape)
+        let target = FitGeometry(fullWidth: fullWidth, fullHeight: fullHeight, shape: shape)
+        let kept = shape.filter == .nearest ? nearest(target) : filtered(target, shape.filter)
+        guard kept.width < shape.width || kept.height < shape.height else { return kept }
+        return kept.padded(to: shape, left: target.padLeft, top: target.padTop)
+    }
+
+    /// The level of one pixel each, at the positions that Pillow takes (src/libImaging/Geometry.c, ImagingScaleAffine):
+    /// steps are added up, which decides where a position falls between two pixels.
+    private func nearest(_ target: FitGeometry) -> Picture {
+        func positions(_ side: Int, _ resized: Int, _ kept: Range<Int>) -> [Int] {
+            let step = Double(side) / Double(resized)
+            var position = step * 0.5
+            return (0..<kept.upperBound).map { _ in
+                defer { position += step }
+                return min(Int(position), side - 1)
+            }.suffix(kept.count)
+        }
+        let columns = positions(width, target.resizedWidth, target.columns)
+        let rows = positions(height, target.resizedHeight, target.rows)
+        var result: [UInt8] = []
+        result.reserveCapacity(columns.count * rows.count * Picture.bytesPerPixel)
+        for y in rows {
+            for x in columns {
+                result += pixels[((y * width + x) * 4)..<((y * width + x) * 4 + 4)]
+            }
+        }
+        return Picture(width: columns.count, height: rows.count, pixels: result)
+    }
+
+    private func filtered(_ target: FitGeometry, _ filter: PictureShape.Filter) -> Picture {
+        let (keptWidth, keptHeight) = (target.columns.count, target.rows.count)
         let columns = Taps(
-            inSize: width, inExtent: Double(fullWidth) * scale,
-            outSize: target.resizedWidth, kept: target.left..<target.left + shape.width, filter: shape.filter)
+            inSize: width, inExtent: Double(fullWidth) * scale, outSize: target.resizedWidth,
+            kept: target.columns, filter: filter)
         let rows = Taps(
-            inSize: height, inExtent: Double(fullHeight) * scale,
-            outSize: target.resizedHeight, kept: target.top..<target.top + shape.height, filter: shape.filter)
+            inSize: height, inExtent: Double(fullHeight) * scale, outSize: target.resizedHeight,
+            kept: target.rows, filter: filter)
 
         // Only the source rows that some kept output row needs go through the first pass.
         let needed = rows.span
-        let half = [UInt8](unsafeUninitializedCapacity: shape.width * needed.count * 4) { result, count in
+        let half = [UInt8](unsafeUninitializedCapacity: keptWidth * needed.count * 4) { result, count in
             pixels.withUnsafeBufferPointer { source in
                 imgrec_resample_rows(
                     source.baseAddress! + needed.lowerBound * width * 4, width, needed.count,
                     result.baseAddress!,
-                    shape.width, columns.first, columns.count, columns.coefficients, columns.taps)
+                    keptWidth, columns.first, columns.count, columns.coefficients, columns.taps)
             }
-            count = shape.width * needed.count * 4
+            count = keptWidth * needed.count * 4
         }
         let shifted = rows.first.map { $0 - Int32(needed.lowerBound) }
-        let picture = [UInt8](unsafeUninitializedCapacity: shape.width * shape.height * 4) { result, count in
+        let picture = [UInt8](unsafeUninitializedCapacity: keptWidth * keptHeight * 4) { result, count in
             imgrec_resample_columns(
-                half, shape.width, result.baseAddress!, shape.height, shifted, rows.count, rows.coefficients,
+                half, keptWidth, result.baseAddress!, keptHeight, shifted, rows.count, rows.coefficients,
                 rows.taps)
-            count = shape.width * shape.height * 4
+            count = keptWidth * keptHeight * 4
         }
-        return Picture(width: shape.width, height: shape.height, pixels: picture)
+        return Picture(width: keptWidth, height: keptHeight, pixels: picture)
     }
 }
 
-/// The size a photo is resized to, and the part of that which is kept.
+extension Picture {
+    /// The picture in the middle of a larger one, which has the colour of its border: of all pixels at its edge the
+    /// median of each channel.
+    fileprivate func padded(to shape: PictureShape, left: Int, top: Int) -> Picture {
+        let border = pixels.withUnsafeBufferPointer { imgrec_border_colour($0.baseAddress!, width, height) }
+        let colour = [border.red, border.green, border.blue, 255]
+        var result: [UInt8] = []
+        result.reserveCapacity(shape.width * shape.height * Picture.bytesPerPixel)
+        for y in 0..<shape.height {
+            for x in 0..<shape.width {
+                let (column, row) = (x - left, y - top)
+                if column >= 0, column < width, row >= 0, row < height {
+                    result += pixels[((row * width + column) * 4)..<((row * width + column) * 4 + 4)]
+                } else {
+                    result += colour
+                }
+            }
+        }
+        return Picture(width: shape.width, height: shape.height, pixels: result)
+    }
+}
+
+/// The size a photo is resized to, the part of that which is kept, and where that lies in the picture.
 ///
-/// The long side is cut down to a whole pixel and the crop's offset rounded half to even, as torchvision's
-/// `Resize` and `CenterCrop` do, with which such models are trained and measured.
-struct CropGeometry: Hashable {
+/// For `crop` the long side is cut down to a whole pixel and the crop's offset rounded half to even, as torchvision's
+/// `Resize` and `CenterCrop` do, with which such models are trained and measured. `pad` is Pillow's `ImageOps.pad`.
+struct FitGeometry: Hashable {
     let resizedWidth: Int
     let resizedHeight: Int
-    let left: Int
-    let top: Int
+    /// Of the resized photo, what is kept.
+    let columns: Range<Int>
+    let rows: Range<Int>
+    let padLeft: Int
+    let padTop: Int
 
     init(fullWidth: Int, fullHeight: Int, shape: PictureShape) {
+        func half(_ pixels: Int) -> Int { Int((Double(pixels) / 2).rounded(.toNearestOrEven)) }
         switch shape.fit {
+        case .pad:
+            func resized(_ side: Int, _ other: Int, to size: Int) -> Int {
+                max(1, Int((Double(side) / Double(other) * Double(size)).rounded(.toNearestOrEven)))
+            }
+            let isWide = Double(fullWidth) / Double(fullHeight) > Double(shape.width) / Double(shape.height)
+            resizedWidth =
+                isWide ? shape.width : min(shape.width, resized(fullWidth, fullHeight, to: shape.height))
+            resizedHeight =
+                isWide ? min(shape.height, resized(fullHeight, fullWidth, to: shape.width)) : shape.height
         case .stretch:
             (resizedWidth, resizedHeight) = (shape.width, shape.height)
         case .crop(let shortSide):
@@ -58,8 +124,12 @@ struct CropGeometry: Hashable {
             resizedWidth = max(shape.width, shortSide * fullWidth / short)
             resizedHeight = max(shape.height, shortSide * fullHeight / short)
         }
-        left = Int((Double(resizedWidth - shape.width) / 2).rounded(.toNearestOrEven))
-        top = Int((Double(resizedHeight - shape.height) / 2).rounded(.toNearestOrEven))
+        let left = half(max(0, resizedWidth - shape.width))
+        let top = half(max(0, resizedHeight - shape.height))
+        columns = left..<left + min(shape.width, resizedWidth)
+        rows = top..<top + min(shape.height, resizedHeight)
+        padLeft = half(shape.width - columns.count)
+        padTop = half(shape.height - rows.count)
     }
 }
 
@@ -119,6 +189,7 @@ extension PictureShape.Filter {
     /// How far the kernel reaches to each side, in pixels of the smaller picture.
     fileprivate var support: Double {
         switch self {
+        case .nearest: 0.5
         case .bilinear: 1
         case .bicubic: 2
         case .lanczos: 3
@@ -128,6 +199,8 @@ extension PictureShape.Filter {
     fileprivate func weight(at offset: Double) -> Double {
         let x = abs(offset)
         switch self {
+        case .nearest:
+            return x < 0.5 ? 1 : 0
         case .bilinear:
             return x < 1 ? 1 - x : 0
         case .bicubic:

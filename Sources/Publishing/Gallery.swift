@@ -7,13 +7,19 @@ import Products
 package struct Gallery {
     private var json = JSONText()
     private var count = 0
+    private let failed: [(path: ImagePath, reason: String)]
     private let base: String
 
     /// - Parameters:
     ///   - imagesFolder: absolute path of the photos.
     ///   - pageFolder: absolute path of the folder that the page will lie in.
     ///   - model: the model's name.
-    package init(imagesFolder: String, pageFolder: String, model: String) {
+    ///   - failed: photos that cannot be used, and why.
+    package init(
+        imagesFolder: String, pageFolder: String, model: String,
+        failed: [(path: ImagePath, reason: String)] = []
+    ) {
+        self.failed = failed
         base = Self.relativeAddress(from: pageFolder, to: imagesFolder)
         json.append("{\"model\":")
         json.append(string: model)
@@ -44,7 +50,15 @@ package struct Gallery {
 
     /// The whole page.
     package consuming func html() -> [UInt8] {
-        json.append("\n]}")
+        json.append("\n],\"failed\":[")
+        for (index, failure) in failed.enumerated() {
+            json.append(index == 0 ? "\n[" : ",\n[")
+            json.append(string: failure.path.text)
+            json.append(",")
+            json.append(string: failure.reason)
+            json.append("]")
+        }
+        json.append("]}")
         let page = PackageResources.gallery_html
         let marker = Array("/*DATA*/".utf8)
         let start = page.indices.first { page[$0...].starts(with: marker) }!

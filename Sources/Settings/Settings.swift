@@ -5,6 +5,41 @@ import Foundation
 import Products
 import StrictTOML
 
+/// What the settings change of how a model sees photos.
+package struct PictureSettings: Hashable, Sendable {
+    let fit: String
+    let shortSide: Int
+    let filter: String
+    let trim: String
+    let trimTolerance: Int
+    let trimMargin: Double
+    let background: PictureShape.Colour
+
+    /// A model's shape with what is set put in its place.
+    package func applied(to model: PictureShape) -> PictureShape {
+        var shape = model
+        let largest = max(model.width, model.height)
+        // As large as the network's input, where the model itself does not crop.
+        var modelShortSide = largest
+        if case .crop(let side) = model.fit { modelShortSide = side }
+        switch fit {
+        case "crop": shape.fit = .crop(shortSide: max(largest, shortSide > 0 ? shortSide : modelShortSide))
+        case "pad": shape.fit = .pad
+        case "stretch": shape.fit = .stretch
+        default:
+            if case .crop = model.fit, shortSide > 0 { shape.fit = .crop(shortSide: max(largest, shortSide)) }
+        }
+        shape.filter = PictureShape.Filter(rawValue: filter) ?? model.filter
+        switch trim {
+        case "on": shape.trim = PictureShape.Trim(tolerance: trimTolerance, margin: trimMargin)
+        case "off": shape.trim = nil
+        default: break
+        }
+        shape.background = background
+        return shape
+    }
+}
+
 /// All that a user can set. Folders are absolute paths.
 package struct Settings: Hashable, Sendable {
     package var imagesFolder: String
@@ -12,6 +47,10 @@ package struct Settings: Hashable, Sendable {
     package var imageExcludes: [String]
     package var maxFileBytes: Int
     package var maxPixels: Int
+    package var maxFrames: Int
+    package var maxProfileBytes: Int
+    package var maxMetadataBytes: Int
+    package var followsLinks: Bool
     package var productPattern: String
     package var massRemovalLimit: Double
     package var settle: Duration
@@ -25,6 +64,11 @@ package struct Settings: Hashable, Sendable {
     package var modelName: String
     package var modelPrecision: String
     package var modelFolder: String?
+    package var picture: PictureSettings
+    /// Whether the processes that decode photos give up what they do not need.
+    package var isSandboxed: Bool
+    package var workerTimeoutSeconds: Int
+    package var workerMemoryBytes: Int
     package var threads: Int
     package var logLevel: String
 
@@ -68,6 +112,10 @@ package struct Settings: Hashable, Sendable {
         imageExcludes = document.strings("images", "exclude") ?? SettingsKey.defaultExcludes
         maxFileBytes = integer(.maxFileBytes)
         maxPixels = integer(.maxPixels)
+        maxFrames = integer(.maxFrames)
+        maxProfileBytes = integer(.maxProfileBytes)
+        maxMetadataBytes = integer(.maxMetadataBytes)
+        followsLinks = document.boolean("images", "follow_links") ?? false
         productPattern = string(.productPattern)
         massRemovalLimit =
             document.number("images", "mass_removal_limit") ?? SettingsKey.defaultMassRemovalLimit
@@ -85,6 +133,17 @@ package struct Settings: Hashable, Sendable {
         modelName = string(.modelName)
         modelPrecision = string(.modelPrecision)
         modelFolder = string(.modelFolder).isEmpty ? nil : folder(.modelFolder)
+        guard let background = PictureShape.Colour(string(.background)) else {
+            throw .badColour(file: file, text: string(.background))
+        }
+        picture = PictureSettings(
+            fit: string(.fit), shortSide: integer(.shortSide), filter: string(.filter), trim: string(.trim),
+            trimTolerance: integer(.trimTolerance),
+            trimMargin: document.number("picture", "trim_margin") ?? SettingsKey.defaultTrimMargin,
+            background: background)
+        isSandboxed = string(.sandbox) == "on"
+        workerTimeoutSeconds = integer(.workerTimeout)
+        workerMemoryBytes = integer(.workerMemory)
         threads = integer(.threads)
         logLevel = string(.logLevel)
         try check(file: file)

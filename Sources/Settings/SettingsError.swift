@@ -8,6 +8,7 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
     case badPattern(file: String, pattern: String, reason: String)
     case badExtension(file: String, ending: String)
     case badModelName(file: String, name: String)
+    case badColour(file: String, text: String)
     case overlappingFolders(file: String, String, String, String, String)
 
     package var description: String {
@@ -24,6 +25,8 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
             "\(file): images.extensions must be endings without their dot, such as \"jpg\", not \"\(ending)\""
         case .badModelName(let file, let name):
             "\(file): model.name must be the name of a model's folder, not \"\(name)\""
+        case .badColour(let file, let text):
+            "\(file): picture.background must be a colour such as \"#ffffff\", not \"\(text)\""
         case .overlappingFolders(let file, let first, let firstPath, let second, let secondPath):
             "\(file): \(first) (\(firstPath)) and \(second) (\(secondPath)) must be apart, neither inside the other. "
                 + "Move one of them."

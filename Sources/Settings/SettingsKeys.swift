@@ -48,6 +48,19 @@ extension SettingsKey {
     static let maxPixels = SettingsKey(
         "images", "max_pixels", .integer(1...1 << 40), default: "100_000_000",
         "A photo with more pixels (width x height) is not decoded but recorded as failed.")
+    static let maxFrames = SettingsKey(
+        "images", "max_frames", .integer(1...1 << 30), default: "1_000",
+        "Of an animation the first frame counts. One with more frames is recorded as failed.")
+    static let maxProfileBytes = SettingsKey(
+        "images", "max_profile_bytes", .integer(0...1 << 30), default: "8_388_608",
+        "A photo with a larger colour profile is recorded as failed.")
+    static let maxMetadataBytes = SettingsKey(
+        "images", "max_metadata_bytes", .integer(0...1 << 30), default: "8_388_608",
+        "A photo with a larger single piece of other metadata (EXIF, XMP, comments) is recorded as failed.")
+    static let followLinks = SettingsKey(
+        "images", "follow_links", .boolean, default: "false",
+        "Whether symbolic links to photos inside the folder count as photos. Links to folders, and out of the folder, "
+            + "never do. With it, every change has the whole folder compared.")
     static let productPattern = SettingsKey(
         "images", "product_pattern", .string, default: "\"\"",
         "Which photos are of one product. Empty: those whose path is the same but for the ending. Otherwise a "
@@ -93,6 +106,43 @@ extension SettingsKey {
     static let modelFolder = SettingsKey(
         "model", "folder", .string, default: "\"\"",
         "Where the models are, each in a folder of its own name. Empty: those that came with the program.")
+    static let fit = SettingsKey(
+        "picture", "fit", .choice(["model", "crop", "pad", "stretch"]), default: "\"model\"",
+        "How a photo comes to the network's square. \"crop\": the middle of it; \"pad\": all of it, with its border's "
+            + "colour beside it; \"stretch\": all of it, out of proportion. \"model\": as the model was made for. Another "
+            + "value of any key in this table means that every photo is embedded anew.")
+    static let shortSide = SettingsKey(
+        "picture", "short_side", .integer(0...4096), default: "0",
+        "For \"crop\": what the short side becomes before the middle is cut out, in pixels. 0: as the model says."
+    )
+    static let filter = SettingsKey(
+        "picture", "filter", .choice(["model", "nearest", "bilinear", "bicubic", "lanczos"]),
+        default: "\"model\"",
+        "How pixels are averaged when a photo is made smaller.")
+    static let trim = SettingsKey(
+        "picture", "trim", .choice(["model", "on", "off"]), default: "\"model\"",
+        "\"on\": a uniform border, as studio shots have, is cut off first, so that products are compared and not the "
+            + "white around them.")
+    static let trimTolerance = SettingsKey(
+        "picture", "trim_tolerance", .integer(0...254), default: "16",
+        "How far from the border's colour, in levels of 255, a pixel may be and still be border.")
+    static let trimMargin = SettingsKey(
+        "picture", "trim_margin", .number(0...1), default: "0.05",
+        "How much border stays on each side, as a share of the longer side of the product.")
+    static let background = SettingsKey(
+        "picture", "background", .string, default: "\"#ffffff\"",
+        "The colour that lies under transparent photos.")
+    static let sandbox = SettingsKey(
+        "workers", "sandbox", .choice(["on", "off"]), default: "\"on\"",
+        "Photos are decoded in processes of their own. \"on\": these can open no file and no connection, and where that "
+            + "cannot be ensured, the agent does not start. \"off\": for trusted photos on a kernel that cannot."
+    )
+    static let workerTimeout = SettingsKey(
+        "workers", "timeout_seconds", .integer(1...3600), default: "10",
+        "A photo that takes longer to decode is recorded as failed.")
+    static let workerMemory = SettingsKey(
+        "workers", "memory_bytes", .integer(16 << 20...1 << 40), default: "2_147_483_648",
+        "How much memory decoding one photo may take.")
     static let threads = SettingsKey(
         "performance", "threads", .integer(0...1024), default: "0",
         "How many cores to use. 0: all.")
@@ -101,14 +151,19 @@ extension SettingsKey {
         "What a running agent logs: this and what is graver. \"info\" has a line for each changed photo.")
 
     static let all = [
-        imagesFolder, imageExtensions, imageExcludes, maxFileBytes, maxPixels, productPattern,
-        massRemovalLimit, settle, settleLimit, reconcileInterval, pollInterval, outputFolder, stateFolder,
-        runtimeFolder, recommendationCount, modelName, modelPrecision, modelFolder, threads, logLevel,
+        imagesFolder, imageExtensions, imageExcludes, followLinks, maxFileBytes, maxPixels, maxFrames,
+        maxProfileBytes, maxMetadataBytes, productPattern, massRemovalLimit, settle, settleLimit,
+        reconcileInterval, pollInterval, outputFolder, stateFolder,
+        runtimeFolder, recommendationCount, modelName, modelPrecision, modelFolder, fit,
+        shortSide, filter, trim, trimTolerance, trimMargin, background, sandbox, workerTimeout, workerMemory,
+        threads,
+        logLevel,
     ]
 
-    static let defaultExtensions = ["jpg", "jpeg", "png", "webp"]
+    static let defaultExtensions = ["jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif"]
     static let defaultExcludes = ["~$*", "@eaDir", "#recycle", "lost+found", "__MACOSX"]
     static let defaultMassRemovalLimit = 0.5
+    static let defaultTrimMargin = 0.05
 }
 
 /// The commented settings file.

@@ -10,6 +10,7 @@ import TOMLKit
 package struct TOMLKey: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         case string
+        case boolean
         case integer(ClosedRange<Int>)
         case number(ClosedRange<Double>)
         case strings
@@ -39,6 +40,7 @@ package struct TOMLDocument: Sendable {
 
     private enum Value: Sendable {
         case string(String)
+        case boolean(Bool)
         case integer(Int)
         case number(Double)
         case strings([String])
@@ -81,6 +83,10 @@ package struct TOMLDocument: Sendable {
 
     package func string(_ table: String, _ name: String) -> String? {
         if case .string(let value) = values["\(table).\(name)"] { value } else { nil }
+    }
+
+    package func boolean(_ table: String, _ name: String) -> Bool? {
+        if case .boolean(let value) = values["\(table).\(name)"] { value } else { nil }
     }
 
     package func integer(_ table: String, _ name: String) -> Int? {
@@ -133,6 +139,8 @@ package struct TOMLDocument: Sendable {
         switch kind {
         case .string:
             return value.string.map(Value.string)
+        case .boolean:
+            return value.bool.map(Value.boolean)
         case .integer(let range):
             return value.int.flatMap { range.contains($0) ? .integer($0) : nil }
         case .number(let range):
@@ -169,6 +177,7 @@ extension TOMLKey.Kind: CustomStringConvertible {
     package var description: String {
         switch self {
         case .string: "text in quotes"
+        case .boolean: "true or false"
         case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .number(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
         case .strings: "a list of texts"

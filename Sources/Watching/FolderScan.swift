@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Products
 
@@ -18,6 +19,8 @@ package struct FolderScan: Sendable {
         package enum Reason: Hashable, Sendable {
             /// A photo's name on something that is no file.
             case linkInsteadOfPhoto, notAFile
+            /// Links to photos are followed, but this one leads to none, or out of the folder.
+            case linkToNoPhoto, linkLeadsOut
             /// A folder's content is unknown: what was known of it stays.
             case linkInsteadOfFolder
             case unreadableFolder(errno: Int32)
@@ -26,7 +29,7 @@ package struct FolderScan: Sendable {
         /// Whether photos below this path may exist without having been seen.
         package var hidesPhotos: Bool {
             switch reason {
-            case .linkInsteadOfPhoto, .notAFile: false
+            case .linkInsteadOfPhoto, .notAFile, .linkToNoPhoto, .linkLeadsOut: false
             case .linkInsteadOfFolder, .unreadableFolder: true
             }
         }
@@ -50,7 +53,10 @@ package struct FolderScan: Sendable {
         self.filter = filter
         self.progress = progress
         root = folder
-        try list([], try Self.open(folder))
+        let descriptor = try Self.open(folder)
+        rootDescriptor = dup(descriptor)
+        defer { close(rootDescriptor) }
+        try list([], descriptor)
         sort()
     }
 
@@ -64,6 +70,7 @@ package struct FolderScan: Sendable {
         root = folder
         let descriptor = try Self.open(folder)
         defer { close(descriptor) }
+        rootDescriptor = descriptor
         let wanted = Set(paths.map(\.name.bytes))
         for path in wanted where !Self.ancestors(of: path).contains(where: wanted.contains) {
             try look(at: path, below: descriptor)
@@ -73,6 +80,8 @@ package struct FolderScan: Sendable {
 
     private let filter: PhotoFilter
     private let root: String
+    /// Of the image folder, while it is being walked through.
+    private var rootDescriptor: Int32 = -1
     private let progress: @Sendable () -> Void
     private var noted = 0
 
@@ -173,6 +182,8 @@ package struct FolderScan: Sendable {
             photos.append(Photo(path: imagePath, stamp: stamp, hasOtherNames: status.st_nlink > 1))
         case S_IFLNK where Self.isFolder(name, in: folder):
             append(.linkInsteadOfFolder, path)
+        case S_IFLNK where hasPhotoName && filter.followsLinks:
+            follow(path, imagePath)
         case S_IFLNK where hasPhotoName:
             append(.linkInsteadOfPhoto, path)
         case S_IFREG, S_IFLNK:
@@ -181,6 +192,21 @@ package struct FolderScan: Sendable {
             if hasPhotoName { append(.notAFile, path) }
         }
         return true
+    }
+
+    /// A link with a photo's name, followed inside the image folder.
+    private mutating func follow(_ path: [UInt8], _ imagePath: ImagePath) {
+        let target = Self.withPath(path) { imgrec_find_beneath(rootDescriptor, $0, 1) }
+        guard target >= 0 else { return append(errno == EXDEV ? .linkLeadsOut : .linkToNoPhoto, path) }
+        defer { close(target) }
+        var status = stat()
+        guard fstat(target, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return append(.linkToNoPhoto, path)
+        }
+        let stamp = FileStamp(
+            bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
+            nanoseconds: status.st_mtim.tv_nsec)
+        photos.append(Photo(path: imagePath, stamp: stamp, hasOtherNames: true))
     }
 
     private mutating func enter(_ path: [UInt8], in folder: Int32) throws(FolderScanError) {
@@ -229,7 +255,11 @@ package struct FolderScan: Sendable {
 extension FolderScan.Obstacle.Reason: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .linkInsteadOfPhoto: "this is a symbolic link, which is not followed; put the photo itself here"
+        case .linkInsteadOfPhoto:
+            "this is a symbolic link, which is not followed; put the photo itself here, or set images.follow_links"
+        case .linkToNoPhoto: "this is a symbolic link to something that is no file, or not there"
+        case .linkLeadsOut:
+            "this is a symbolic link that leads out of the image folder; put the photo itself here"
         case .notAFile: "this is a pipe or a device with the name of a photo"
         case .linkInsteadOfFolder:
             "this is a symbolic link to a folder, which is not followed; put the folder itself here"

@@ -7,12 +7,15 @@ package struct PhotoFilter: Hashable, Sendable {
     private let namePatterns: [String]
     /// Matched against a path relative to the image folder.
     private let pathPatterns: [String]
+    /// Whether a link to a photo inside the image folder counts as one.
+    let followsLinks: Bool
 
     /// - Parameters:
     ///   - extensions: endings of photos, in lower case.
     ///   - excludes: globs of files and folders to pass over, as fnmatch(3) has them: with a slash they are matched
     ///     against the path relative to the image folder, without one against the name.
-    package init(extensions: [String], excludes: [String] = []) {
+    package init(extensions: [String], excludes: [String] = [], followsLinks: Bool = false) {
+        self.followsLinks = followsLinks
         self.extensions = Set(extensions.map { Array($0.utf8) })
         namePatterns = excludes.filter { !$0.contains("/") }
         pathPatterns = excludes.filter { $0.contains("/") }

@@ -67,6 +67,7 @@ enum StatusText {
             "model",
             report.model.map { "\($0.name), \($0.dimension) dimensions, precision \($0.precision)" }
                 ?? "none yet")
+        if let sandbox = report.running?.sandbox { line("sandbox", sandbox) }
         line("products", "\(report.products)")
         line("ready", counted(report.photos, "photo"))
         line("failed", counted(report.failed.count, "photo"))

@@ -36,7 +36,7 @@ struct ReconcilerTests {
             [model]
             folder = "\(Repository.models)"
             """, file: "\(folder.path)/shop.toml")
-        reconciler = try Reconciler(settings: settings, executable: "/none")
+        reconciler = try Reconciler(settings: settings, executable: Repository.agent)
     }
 
     private func published() -> [String] {

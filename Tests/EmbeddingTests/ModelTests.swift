@@ -36,7 +36,7 @@ struct ModelTests {
 
     @Test("at f32 the same picture gives the same bits, in any lane of any load")
     func deterministic() throws {
-        let source = try ModelSource(folder: folder, precision: .f32, readerVersion: 1)
+        let source = try ModelSource(folder: folder, precision: .f32, reading: "1")
         let picture = picture(seed: 1, manifest: source.manifest)
         let (one, two) = (try source.load(threads: 1), try source.load(threads: 2))
         let first = try one.makeLane().embed(picture)
@@ -48,7 +48,7 @@ struct ModelTests {
 
     @Test("several lanes at once do not disturb each other")
     func concurrent() async throws {
-        let source = try ModelSource(folder: folder, precision: .f32, readerVersion: 1)
+        let source = try ModelSource(folder: folder, precision: .f32, reading: "1")
         let model = try source.load(threads: 2)
         let pictures = (0..<8).map { picture(seed: $0, manifest: source.manifest) }
         let lane = try model.makeLane()
@@ -67,13 +67,15 @@ struct ModelTests {
     func identity() throws {
         let copy = try TemporaryFolder()
         try FileManager.default.copyItem(atPath: folder, toPath: "\(copy.path)/m")
-        func identity(_ precision: ModelSource.Precision = .f32, version: Int = 1) throws -> ContentDigest {
-            try ModelSource(folder: "\(copy.path)/m", precision: precision, readerVersion: version).identity
+        func identity(_ precision: ModelSource.Precision = .f32, version: String = "1") throws
+            -> ContentDigest
+        {
+            try ModelSource(folder: "\(copy.path)/m", precision: precision, reading: version).identity
         }
         let first = try identity()
         #expect(try identity() == first)
         #expect(try identity(.auto) != first)
-        #expect(try identity(version: 2) != first)
+        #expect(try identity(version: "2") != first)
         try edit(copy, "mean = [127.0", "mean = [126.0")
         #expect(try identity() != first)
     }
@@ -96,7 +98,7 @@ struct ModelTests {
         let copy = try TemporaryFolder()
         try FileManager.default.copyItem(atPath: folder, toPath: "\(copy.path)/m")
         try edit(copy, old, new)
-        let source = try ModelSource(folder: "\(copy.path)/m", precision: .f32, readerVersion: 1)
+        let source = try ModelSource(folder: "\(copy.path)/m", precision: .f32, reading: "1")
         #expect(throws: ModelError.wrongInterface(model: name, reason: reason)) {
             try source.load(threads: 1)
         }
@@ -110,12 +112,12 @@ struct ModelTests {
         var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
         bytes[bytes.count / 2] ^= 1
         try bytes.write(to: URL(fileURLWithPath: file))
-        #expect { try ModelSource(folder: "\(copy.path)/m", precision: .f32, readerVersion: 1) } throws: {
+        #expect { try ModelSource(folder: "\(copy.path)/m", precision: .f32, reading: "1") } throws: {
             if case .damaged = $0 as? ModelError { true } else { false }
         }
         try FileManager.default.removeItem(atPath: file)
         #expect(throws: ModelError.missingFile(file: file)) {
-            try ModelSource(folder: "\(copy.path)/m", precision: .f32, readerVersion: 1)
+            try ModelSource(folder: "\(copy.path)/m", precision: .f32, reading: "1")
         }
     }
 

@@ -9,13 +9,7 @@ final class Shop: Sendable {
     var state: String { "\(folder.path)/state" }
     var settings: String { "\(folder.path)/shop.toml" }
 
-    /// The binary beside the tests, or another that IMGREC_AGENT names.
-    static let binary: String = {
-        if let named = ProcessInfo.processInfo.environment["IMGREC_AGENT"] { return named }
-        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("imgrec-agent")
-            .path
-    }()
+    static let binary = Repository.agent
 
     /// - Parameters:
     ///   - perCategory: so many photos of each folder of the catalogue; nil for all.
@@ -41,11 +35,12 @@ final class Shop: Sendable {
         try configure(extra)
     }
 
-    func configure(_ extra: String) throws {
+    /// - Parameters: lines for the settings file, and for its table of images.
+    func configure(_ extra: String, images: String = "") throws {
         let text = """
             [images]
             folder = "photos"
-            [output]
+            \(images)[output]
             folder = "out"
             [state]
             folder = "state"

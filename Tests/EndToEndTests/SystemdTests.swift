@@ -49,6 +49,10 @@ struct SystemdTests {
         #expect(try eventually { try container.exists("\(output)/products/new.json") })
         #expect(try eventually { try container.property("StatusText") == "10 products" })
         #expect(try container.run("imgrec-agent status").contains("agent      idle (process "))
+        // Photos are read by processes that gave up what the service itself may.
+        #expect(try container.run("imgrec-agent status").contains("sandbox    seccomp, Landlock "))
+        let reader = try container.run("cat /proc/$(pgrep -f '^imgrec-agent read-photos' | head -1)/status")
+        #expect(reader.contains("Seccomp_filters:\t2") || reader.contains("Seccomp_filters:\t3"), "\(reader)")
         // A photo that the service's user may not read, and then may.
         try container.run(
             "install -m 600 '\(Repository.catalogue)/shoes/shoes-002.jpg' /srv/shop/photos/locked.jpg")

@@ -11,18 +11,24 @@ struct PillowCase: Decodable, Sendable, CustomTestStringConvertible {
     let picture: String
     let width: Int
     let height: Int
-    /// 0 for a stretch.
     let shortSide: Int
     let filter: String
+    let fit: String
+    let trim: Bool
+    let background: String
     /// The largest difference of a level that is allowed.
     let tolerance: Int
+    /// The largest mean difference of all levels.
+    let average: Double
 
     var testDescription: String { picture }
 
     var shape: PictureShape {
         PictureShape(
-            width: width, height: height, fit: shortSide == 0 ? .stretch : .crop(shortSide: shortSide),
-            filter: PictureShape.Filter(rawValue: filter)!)
+            width: width, height: height,
+            fit: fit == "stretch" ? .stretch : fit == "pad" ? .pad : .crop(shortSide: shortSide),
+            filter: PictureShape.Filter(rawValue: filter)!, trim: trim ? .usual : nil,
+            background: PictureShape.Colour(background)!)
     }
 
     static let all: [PillowCase] = {
@@ -38,7 +44,7 @@ struct PillowTests {
     @Test("there is something to compare with")
     func fixtures() throws {
         _ = try Repository.fixture("imaging.json")
-        #expect(PillowCase.all.count > 50)
+        #expect(PillowCase.all.count > 150)
     }
 
     @Test("a photo becomes the picture that Pillow makes of it", arguments: PillowCase.all)
@@ -47,14 +53,16 @@ struct PillowTests {
         let expected = try Repository.fixture("imaging/\(example.picture)")
         let picture = try PhotoReader(shape: example.shape, limits: generous).picture(from: bytes)
         #expect(picture.width == example.width && picture.height == example.height)
-        var largest = 0
+        var (largest, sum) = (0, 0)
         for pixel in 0..<picture.width * picture.height {
             for channel in 0..<3 {
-                largest = max(
-                    largest,
-                    abs(Int(picture.pixels[pixel * 4 + channel]) - Int(expected[pixel * 3 + channel])))
+                let difference = abs(
+                    Int(picture.pixels[pixel * 4 + channel]) - Int(expected[pixel * 3 + channel]))
+                largest = max(largest, difference)
+                sum += difference
             }
         }
         #expect(largest <= example.tolerance)
+        #expect(Double(sum) / Double(picture.width * picture.height * 3) <= example.average)
     }
 }

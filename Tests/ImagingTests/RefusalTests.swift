@@ -17,8 +17,11 @@ struct RefusalTests {
     @Test(
         "what is cut off is damaged",
         arguments: [
-            "half.jpg", "half.png", "half.webp", "header-only.jpg", "header-only.png", "header-only.webp",
-            "progressive-half.jpg",
+            "half-photo-0.jpg", "half-small.png", "half-lossless.webp", "half-plain.gif", "half-plain.avif",
+            "half-plain.heic", "half-animated.webp", "header-only-photo-0.jpg", "header-only-small.png",
+            "header-only-lossless.webp", "header-only-plain.gif", "header-only-plain.avif",
+            "half-progressive.jpg",
+            "half-stray.jpg",
         ])
     func truncated(name: String) throws {
         let bytes = try Repository.fixture("broken/\(name)")
@@ -27,8 +30,8 @@ struct RefusalTests {
 
     @Test("what is no photo says so by name")
     func unsupported() throws {
-        #expect(throws: ImagingError.unsupported(format: "GIF")) {
-            try read(try Repository.fixture("broken/animation.gif"))
+        #expect(throws: ImagingError.unsupported(format: "BMP")) {
+            try read(try Repository.fixture("broken/old.bmp"))
         }
         #expect(throws: ImagingError.unsupported(format: "TIFF")) {
             try read(try Repository.fixture("broken/scan.tiff"))
@@ -37,19 +40,93 @@ struct RefusalTests {
             try read(try Repository.fixture("broken/noise.jpg"))
         }
         #expect(throws: ImagingError.empty) { try read([]) }
-        #expect("\(ImagingError.unsupported(format: "GIF"))".contains("convert it to JPEG"))
+        #expect(
+            "\(ImagingError.unsupported(format: "TIFF"))".hasPrefix(
+                "TIFF is not supported; convert it to JPEG"))
     }
 
     @Test("limits are checked before pixels are decoded")
     func limits() throws {
         let bytes = try Repository.fixture("imaging/small.png")
-        #expect(throws: ImagingError.tooManyPixels(width: 90, height: 120, limit: 10_799)) {
+        #expect(throws: ImagingError.tooManyPixels(width: 90, height: 120, pixels: 10_800, limit: 10_799)) {
             try read(bytes, limits: .init(fileBytes: 1 << 20, pixels: 10_799))
         }
         #expect(throws: ImagingError.fileTooLarge(bytes: bytes.count, limit: bytes.count - 1)) {
             try read(bytes, limits: .init(fileBytes: bytes.count - 1, pixels: 10_800))
         }
         #expect(try read(bytes, limits: .init(fileBytes: bytes.count, pixels: 10_800)).width == 224)
+    }
+
+    @Test("limits of frames, profiles and metadata are checked too")
+    func otherLimits() throws {
+        var limits = generous
+        limits.frames = 39
+        limits.profileBytes = 65_536
+        limits.metadataBytes = 65_536
+        for name in ["frames.gif", "frames.webp", "frames.png"] {
+            let bytes = try Repository.fixture("broken/\(name)")
+            #expect(throws: ImagingError.tooManyFrames(count: 40, limit: 39)) {
+                try read(bytes, limits: limits)
+            }
+            #expect(try PhotoReader(shape: shape, limits: generous).read(bytes).description.frames == 40)
+        }
+        #expect {
+            try read(try Repository.fixture("broken/large-profile.jpg"), limits: limits)
+        } throws: {
+            if case .profileTooLarge(100_466..., 65_536) = $0 as? ImagingError { true } else { false }
+        }
+        for name in ["large-text.png", "large-exif.webp"] {
+            #expect {
+                try read(try Repository.fixture("broken/\(name)"), limits: limits)
+            } throws: {
+                if case .chunkTooLarge(100_000..., 65_536) = $0 as? ImagingError { true } else { false }
+            }
+        }
+        for name in ["large-profile.jpg", "large-text.png", "large-exif.webp"] {
+            _ = try read(try Repository.fixture("broken/\(name)"))
+        }
+    }
+
+    @Test("what unpacks to a lot is not unpacked", arguments: ["text-bomb.png", "profile-bomb.png"])
+    func packed(name: String) throws {
+        let reading = try PhotoReader(shape: shape, limits: generous).read(
+            try Repository.fixture("broken/\(name)"))
+        #expect(reading.description.profile == nil)
+    }
+
+    @Test("a file that claims 60000 x 60000 pixels costs no more than its header")
+    func cheap() throws {
+        var bytes = try Repository.fixture("imaging/grey.jpg")
+        let frame = try #require(
+            zip(bytes, bytes.dropFirst()).enumerated().first { $1 == (0xFF, 0xC0) }
+        ).offset
+        for index in [frame + 5, frame + 7] { (bytes[index], bytes[index + 1]) = (0xEA, 0x60) }
+        let read = { try PhotoReader(shape: shape, limits: generous).picture(from: bytes) }
+        #expect(
+            throws: ImagingError.tooManyPixels(
+                width: 60_000, height: 60_000, pixels: 3_600_000_000, limit: generous.pixels),
+            performing: read)
+        // Beside the same photo, decoded.
+        let whole = try Repository.fixture("imaging/grey.jpg")
+        func time(_ body: () -> Void) -> Duration {
+            (0..<20).map { _ in ContinuousClock().measure(body) }.min()!
+        }
+        let refusal = time { _ = try? read() }
+        let decoding = time { _ = try? PhotoReader(shape: shape, limits: generous).picture(from: whole) }
+        print("refusing 60000 x 60000 pixels: \(refusal), decoding the photo itself: \(decoding)")
+        #expect(refusal < decoding)
+    }
+
+    @Test(
+        "a profile that is broken, of another kind or in pieces is passed over with a note",
+        arguments: [
+            ("broken-profile.jpg", 1), ("wrong-profile.jpg", 1), ("srgb.jpg", 0), ("adobe-rgb.jpg", 0),
+        ])
+    func notes(name: String, count: Int) throws {
+        let reading = try PhotoReader(shape: shape, limits: generous).read(
+            try Repository.fixture("imaging/\(name)"))
+        #expect(reading.description.notes.count == count)
+        #expect((reading.description.profile == nil) == (count == 1))
     }
 
     @Test(
@@ -87,7 +164,9 @@ struct RefusalTests {
         "damage anywhere in a file never crashes",
         arguments: [
             "photo-0.jpg", "progressive.jpg", "orientation-6.jpg", "palette-transparent.png",
-            "orientation-6.png", "lossy.webp", "orientation-6.webp",
+            "orientation-6.png", "lossy.webp", "orientation-6.webp", "animated.webp", "animated.gif",
+            "p3.png",
+            "p3-in-chunks.jpg", "cmyk-profile.jpg", "plain.avif", "plain.heic",
         ])
     func fuzz(name: String) throws {
         let whole = try Repository.fixture("imaging/\(name)")
@@ -165,19 +244,37 @@ struct ScalingTests {
     @Test(
         "is the smallest that is at least twice the size resized to",
         arguments: [
-            (4000, 3000, 2), (512, 512, 8), (1024, 1024, 4), (400, 533, 8), (4096, 4096, 1), (2732, 2000, 3),
+            (4000, 3000, 2), (512, 512, 8), (1024, 1024, 4), (400, 533, 8), (4096, 4096, 1), (2732, 2000, 4),
         ])
     func smallest(width: Int, height: Int, eighths: Int) {
-        let factor = ScalingFactor.smallest(for: shape, width: width, height: height, orientation: .upright)
-        #expect(factor.value == Double(eighths) / 8)
-        #expect(factor.value == 1 || min(factor.applied(to: width), factor.applied(to: height)) >= 512)
+        let found = DecodingScale(for: reader(shape), .jpeg).eighths(ofWidth: width, height: height)
+        #expect(found == eighths)
+        let side = PhotoDecoder.scaled(min(width, height), found)
+        #expect(found == 8 || side >= 512)
     }
 
-    @Test("a stretched shape turns with the photo")
-    func turned() {
-        let wide = PictureShape(width: 400, height: 100, fit: .stretch, filter: .bicubic)
-        let factor = ScalingFactor.smallest(
-            for: wide, width: 400, height: 1600, orientation: .turned90Clockwise)
-        #expect(factor.value == 0.5)
+    private func reader(_ shape: PictureShape) -> PhotoReader { PhotoReader(shape: shape, limits: generous) }
+
+    @Test("a stretched shape wants both its sides, and the nearest pixel all of them")
+    func otherShapes() {
+        var wide = PictureShape(width: 400, height: 100, fit: .stretch, filter: .bicubic)
+        #expect(DecodingScale(for: reader(wide), .jpeg).eighths(ofWidth: 1600, height: 400) == 4)
+        #expect(DecodingScale(for: reader(wide), .jpeg).eighths(ofWidth: 1600, height: 300) == 8)
+        #expect(DecodingScale(for: reader(wide), .png).eighths(ofWidth: 1600, height: 400) == 8)
+        wide.filter = .nearest
+        #expect(DecodingScale(for: reader(wide), .jpeg).eighths(ofWidth: 1600, height: 400) == 8)
+    }
+
+    @Test("where a wide border is cut off, the rest is decoded as large as it has to be")
+    func trimmed() throws {
+        // 4000 x 4000 pixels, of which 500 x 500 in the middle are no border.
+        let bytes = try Repository.fixture("imaging/product-in-the-middle.jpg")
+        var trimming = shape
+        trimming.trim = .usual
+        let reading = try reader(trimming).read(bytes)
+        #expect(reading.description.eighths == 8)
+        let whole = try PhotoReader(shape: trimming, limits: generous, mayScale: false).read(bytes)
+        #expect(reading == whole)
+        #expect(try reader(shape).read(bytes).description.eighths == 2)
     }
 }

@@ -11,6 +11,15 @@ package enum Repository {
 
     package static let models = "\(root)/.deps/models"
 
+    /// The agent that was built beside the tests, or another that IMGREC_AGENT names.
+    package static let agent = ProcessInfo.processInfo.environment["IMGREC_AGENT"] ?? built("imgrec-agent")
+
+    /// A program that was built beside the tests.
+    package static func built(_ name: String) -> String {
+        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent(name).path
+    }
+
     /// Real product photos in ten folders, named after what they show.
     package static let catalogue =
         ProcessInfo.processInfo.environment["IMGREC_TEST_CATALOGUE"] ?? "\(root)/../shared/catalogue"

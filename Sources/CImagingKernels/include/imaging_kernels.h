@@ -28,11 +28,29 @@ void imgrec_resample_columns(const uint8_t *source, size_t width, uint8_t *resul
 void imgrec_planes(const uint8_t *pixels, size_t count, const uint8_t channel[3], const float mean[3],
                    const float scale[3], float *planes);
 
-// Four bytes a pixel, the fourth alpha, onto an opaque background of one level: each colour becomes
+// Four bytes a pixel, the fourth alpha, onto an opaque background: each colour becomes
 // round((colour * alpha + background * (255 - alpha)) / 255), in place.
-void imgrec_composite(uint8_t *pixels, size_t count, uint8_t background);
+void imgrec_composite(uint8_t *pixels, size_t count, const uint8_t background[3]);
 
-// CMYK with Adobe's inversion (255 is no ink) to red, green, blue: colour * key / 255, in place.
+// Colours that are multiplied by alpha become what they were, in place; of a clear pixel they stay.
+void imgrec_unpremultiply(uint8_t *pixels, size_t count);
+
+// CMYK with Adobe's inversion (255 is no ink) to red, green, blue without a profile, in place: colour * key / 255.
 void imgrec_inverted_cmyk_to_rgb(uint8_t *pixels, size_t count);
+
+typedef struct {
+    uint8_t red, green, blue;
+} imgrec_colour;
+
+// Of all pixels at the edge of a picture the median of each channel.
+imgrec_colour imgrec_border_colour(const uint8_t *pixels, size_t width, size_t height);
+
+typedef struct {
+    size_t left, top, width, height;
+} imgrec_box;
+
+// The smallest box that holds every pixel of which a channel differs by more than `tolerance` from the border's colour;
+// empty where there is none.
+imgrec_box imgrec_content_box(const uint8_t *pixels, size_t width, size_t height, int tolerance);
 
 #endif

@@ -9,4 +9,15 @@ int syncfs(int descriptor);
 // The type of the file system that a descriptor is on, as fstatfs(2) has it; 0 where it cannot be told.
 unsigned int imgrec_file_system_type(int descriptor);
 
+// open(2)'s flag for a descriptor that only names something.
+enum { IMGREC_O_PATH = 010000000 };
+
+// What is at a path below a folder, as a descriptor that only names it: nothing has been opened yet, so that a device or a
+// pipe does not notice. Without `follows_links` no part of the path may be a link (the last is not followed but named); with it
+// links are followed, but what they lead to has to lie in the folder. -1 with errno; EXDEV where it lies elsewhere.
+int imgrec_find_beneath(int folder, const char *path, int follows_links);
+
+// The same file, for reading: it is the one that was found, whatever its path leads to by now. -1 with errno.
+int imgrec_open_found(int found);
+
 #endif

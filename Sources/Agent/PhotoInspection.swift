@@ -1,0 +1,44 @@
+import Embedding
+import Foundation
+import Imaging
+import Products
+import Settings
+
+/// What a photo is and what the network will see of it.
+package struct PhotoInspection: Sendable {
+    package let description: PhotoDescription
+    /// The size, fit and filter that made the picture.
+    package let shape: PictureShape
+    /// Whether the model's fit was overridden by the settings.
+    package let isOverridden: Bool
+    package let picture: Picture
+
+    /// Reads a photo as the agent would.
+    ///
+    /// - Parameter file: any path.
+    package init(of file: String, settings: Settings, executable: String) throws(AgentError) {
+        let manifest = try inRooms { try ModelManifest(settings: settings, executable: executable) }
+        let workers = PhotoWorkers(settings: settings, manifest: manifest, executable: executable)
+        let url = URL(fileURLWithPath: file).resolvingSymlinksInPath()
+        guard FileManager.default.fileExists(atPath: url.path), let path = ImagePath(url.lastPathComponent)
+        else { throw .unknownProduct(file) }
+        let bytes: [UInt8]
+        do throws(PhotoFileError) {
+            bytes = try PhotoFile.read(
+                path, in: url.deletingLastPathComponent().path, limit: settings.maxFileBytes,
+                followsLinks: false
+            ).bytes
+        } catch {
+            throw .unreadablePhoto(path: file, reason: error.description)
+        }
+        switch try inRooms({ try workers.read(bytes) }) {
+        case .success(let reading):
+            description = reading.description
+            picture = reading.picture
+        case .failure(let failure):
+            throw .unreadablePhoto(path: file, reason: failure.description)
+        }
+        shape = settings.shape(of: manifest)
+        isOverridden = shape != manifest.shape
+    }
+}

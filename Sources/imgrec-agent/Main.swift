@@ -1,0 +1,10 @@
+import Agent
+
+@main
+enum Main {
+    static func main() async {
+        // A process for reading photos: it gives up what it can before there is a second thread.
+        if PhotoWorkerMain.isWanted(CommandLine.arguments) { PhotoWorkerMain.run() }
+        await ImgrecAgent.main()
+    }
+}

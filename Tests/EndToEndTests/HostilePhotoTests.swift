@@ -1,0 +1,241 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@Suite(
+    "Photos that somebody else made", .serialized, .underUsualKernelLimits,
+    .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)))
+struct HostilePhotoTests {
+    private let manager = FileManager.default
+
+    private func failures(_ shop: Shop) throws -> [String: String] {
+        let report: Report = try shop.run("reconcile", "--json").json()
+        return Dictionary(uniqueKeysWithValues: report.failed.map { ($0.path, $0.reason) })
+    }
+
+    /// A photo that takes long to decode, far beyond a second: all of its scans lead over 60 megapixels.
+    private func addSlowPhoto(_ shop: Shop, _ name: String) throws {
+        try shop.folder.write("photos/\(name)", try Repository.fixture("slow/slow.jpg"))
+    }
+
+    @Test("one that takes too long costs that photo; the others go on, and the process is replaced")
+    func slow() throws {
+        let shop = try Shop(perCategory: 3, extra: "[workers]\ntimeout_seconds = 1\n")
+        try addSlowPhoto(shop, "aa-slow.jpg")
+        let failed = try failures(shop)
+        #expect(failed.keys.sorted() == ["aa-slow.jpg"])
+        #expect(failed["aa-slow.jpg"]?.contains("longer than workers.timeout_seconds = 1") == true)
+        #expect(manager.fileExists(atPath: "\(shop.output)/products/hat/hat-001.json"))
+        try manager.removeItem(atPath: "\(shop.photos)/aa-slow.jpg")
+        #expect(try failures(shop).isEmpty)
+        #expect(try shop.files() == (try shop.cleanRun()))
+    }
+
+    @Test("one that needs too much memory costs that photo")
+    func large() throws {
+        let shop = try Shop(perCategory: 1, extra: "[workers]\nmemory_bytes = 67_108_864\n")
+        try addSlowPhoto(shop, "large.jpg")
+        #expect(try failures(shop)["large.jpg"]?.contains("workers.memory_bytes") == true)
+    }
+
+    @Test("where the process that reads it is lost, the photo is tried again, and in the end left")
+    func lost() throws {
+        let shop = try Shop(perCategory: 1, extra: "[workers]\ntimeout_seconds = 60\n")
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let names = (0..<3).map { "slow-\($0).jpg" }
+        for name in names { try addSlowPhoto(shop, name) }
+        // Whatever reads photos of this agent crashes, until all were left.
+        let crasher = try Shop.start([
+            "sh", "-c", "while sleep 0.3; do pkill -SEGV -P \(agent.process.processIdentifier); done",
+        ])
+        defer { crasher.process.terminate() }
+        #expect(
+            try eventually(seconds: 60) { try agent.status().failed.map(\.path) == names }, "\(agent.log)")
+        #expect(try agent.status().failed.allSatisfy { $0.reason.contains("crashed (Segmentation fault)") })
+        crasher.process.terminate()
+        crasher.process.waitUntilExit()
+        // The agent lives, and follows what comes.
+        try manager.copyItem(
+            atPath: "\(Repository.catalogue)/hat/hat-020.jpg", toPath: "\(shop.photos)/new.jpg")
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/new.json") })
+        // They were young: as nobody is to blame any more, the next tries succeed.
+        #expect(try eventually(seconds: 90) { try agent.status().failed.isEmpty })
+        try agent.wait()
+        #expect(try shop.files() == (try shop.cleanRun()))
+    }
+
+    @Test("half a photo is tried again while it is young, also where the rest comes unreported")
+    func half() throws {
+        let shop = try Shop(perCategory: 1)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(Repository.catalogue)/hat/hat-020.jpg"))
+        // Written by another name of the same file, outside the folder, of which inotify tells nothing.
+        let outside = "\(shop.folder.path)/outside.jpg"
+        try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: outside))
+        #expect(link(outside, "\(shop.photos)/half.jpg") == 0)
+        #expect(try eventually { try agent.status().failed.map(\.path) == ["half.jpg"] })
+        #expect(try agent.status().running?.state == "idle")
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: outside))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: bytes.dropFirst(bytes.count / 2))
+        try handle.close()
+        #expect(
+            eventually(seconds: 40) { manager.fileExists(atPath: "\(shop.output)/products/half.json") })
+        #expect(agent.log.components(separatedBy: "failed half.jpg").count == 2, "\(agent.log)")
+        try agent.wait()
+        #expect(try shop.files() == (try shop.cleanRun()))
+    }
+
+    @Test("links are followed where that is allowed, and never out of the folder")
+    func links() throws {
+        let shop = try Shop(perCategory: 2)
+        try shop.folder.write("outside.jpg", [1, 2, 3])
+        func link(_ name: String, to target: String) throws {
+            try manager.createSymbolicLink(atPath: "\(shop.photos)/\(name)", withDestinationPath: target)
+        }
+        try link("inside.jpg", to: "hat/hat-001.jpg")
+        try link("absolute.jpg", to: "\(shop.photos)/hat/hat-002.jpg")
+        try link("outside.jpg", to: "../outside.jpg")
+        try link("system.jpg", to: "/etc/passwd")
+        try link("process.jpg", to: "/proc/self/mem")
+        try link("nowhere.jpg", to: "hat/none.jpg")
+        try link("folder.jpg", to: "hat")
+        try link("loop.jpg", to: "loop.jpg")
+        try link("zz-hats", to: "hat")
+        let refused = try failures(shop)
+        #expect(refused.count == 9)
+        #expect(refused["inside.jpg"]?.contains("images.follow_links") == true)
+
+        try shop.configure("", images: "follow_links = true\n")
+        let followed = try failures(shop)
+        #expect(
+            followed.keys.sorted() == [
+                "folder.jpg", "loop.jpg", "nowhere.jpg", "outside.jpg", "process.jpg",
+                "system.jpg", "zz-hats",
+            ])
+        for name in ["outside.jpg", "system.jpg", "process.jpg"] {
+            #expect(followed[name]?.contains("leads out of the image folder") == true, "\(name)")
+        }
+        for name in ["inside", "absolute"] {
+            #expect(manager.fileExists(atPath: "\(shop.output)/products/\(name).json"))
+        }
+
+        // What a link leads to changes, and so does the link's own product.
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()["products/inside.json"]
+        try manager.removeItem(atPath: "\(shop.photos)/hat/hat-001.jpg")
+        try manager.copyItem(
+            atPath: "\(Repository.catalogue)/shoes/shoes-020.jpg", toPath: "\(shop.photos)/hat/hat-001.jpg")
+        #expect(try eventually { try shop.files()["products/inside.json"] != before })
+        #expect(try eventually { try agent.status().running?.state == "idle" })
+        #expect(agent.stop() == 0)
+    }
+
+    @Test("each format is read, whatever its name, and its colours and orientation are as a person sees them")
+    func formats() throws {
+        let shop = try Shop(perCategory: 2)
+        let names = [
+            "cmyk-profile.jpg", "p3-in-chunks.jpg", "arithmetic.jpg", "p3.png", "rgba-16-interlaced.png",
+            "p3.webp", "animated.webp", "transparent.gif", "plain.avif", "orientation-6.avif", "plain.heic",
+            "10-bit.heic",
+        ]
+        for (index, name) in names.enumerated() {
+            // A name that says something else.
+            try shop.folder.write(
+                "photos/f\(index).\(["jpg", "png", "webp", "heif"][index % 4])",
+                try Repository.fixture("imaging/\(name)"))
+        }
+        #expect(try failures(shop).isEmpty)
+        let index = try #require(try shop.files()["index.json"])
+        let text = String(decoding: index, as: UTF8.self)
+        for number in names.indices { #expect(text.contains("\"f\(number)\"")) }
+    }
+
+    @Test("inspect says what a photo is and shows what the network sees")
+    func inspect() throws {
+        let shop = try Shop(
+            perCategory: 1, extra: "[picture]\nfit = \"pad\"\ntrim = \"on\"\nbackground = \"#102030\"\n")
+        let photo = "\(Repository.fixtures)/imaging/studio-0.png"
+        let result = try shop.run("inspect", photo, "--png", "\(shop.folder.path)/seen.png")
+        #expect(result.code == 0, "\(result.errors)")
+        #expect(result.output.contains("format       PNG"))
+        #expect(result.output.contains("trimmed to   "))
+        #expect(
+            result.output.contains(
+                "seen as      224 x 224, pad, bicubic, trim 16 0.05, on #102030 (by the settings)"))
+        let seen = try Data(contentsOf: URL(fileURLWithPath: "\(shop.folder.path)/seen.png"))
+        #expect(seen.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+        struct Output: Decodable {
+            struct Description: Decodable {
+                let format: String
+                let orientation: Int
+                let profile: String?
+            }
+            let description: Description
+        }
+        let turned: Output = try shop.run(
+            "inspect", "\(Repository.fixtures)/imaging/orientation-6.jpg", "--json"
+        ).json()
+        #expect(turned.description.format == "JPEG" && turned.description.orientation == 6)
+        let wide = try shop.run("inspect", "\(Repository.fixtures)/imaging/p3.heic").output
+        #expect(wide.contains("format       HEIC") && wide.contains("imgrec test profile"))
+        let broken = try shop.run("inspect", "\(Repository.fixtures)/broken/scan.tiff")
+        #expect(broken.code == 65 && broken.errors.contains("TIFF is not supported; convert it to"))
+        #expect(try shop.run("inspect", "/nowhere.jpg").code == 66)
+    }
+
+    @Test("another fit or background embeds every photo anew, and back again")
+    func otherFit() throws {
+        let shop = try Shop(perCategory: 2)
+        try shop.run("reconcile")
+        let first = try shop.files()
+        try shop.configure("[picture]\nfit = \"pad\"\n")
+        let padded: Report = try shop.run("reconcile", "--json").json()
+        #expect(padded.embedded == 20 && padded.modelChanged == 20)
+        #expect(try shop.files() != first)
+        try shop.configure("")
+        try shop.run("reconcile")
+        #expect(try shop.files() == first)
+    }
+
+    @Test("failed photos are on the review page, with their reasons")
+    func gallery() throws {
+        let shop = try Shop(perCategory: 1)
+        try shop.folder.write("photos/broken.jpg", [0xFF, 0xD8, 0xFF, 0xE0])
+        try shop.run("reconcile")
+        let page = "\(shop.folder.path)/review.html"
+        #expect(try shop.run("gallery", "--output", page).code == 0)
+        let text = try String(contentsOfFile: page, encoding: .utf8)
+        #expect(text.contains("[\"broken.jpg\",\"the picture is damaged"))
+    }
+
+    @Test("without a sandbox nothing starts, unless the settings say so, which status shows")
+    func refusesWithoutSandbox() throws {
+        let shop = try Shop(perCategory: 1)
+        // Without the calls that set one up, as on a kernel that has none. libseccomp's Python binding is in no
+        // Debian package that everybody has; the filter is written by hand (seccomp(2)).
+        let withoutSeccomp = ["/usr/bin/python3", "\(Repository.root)/Tests/Reference/without_seccomp.py"]
+        let refused = try shop.run("reconcile", under: withoutSeccomp)
+        #expect(refused.code == 78, "\(refused.errors)")
+        #expect(refused.errors.contains("sandbox = \"off\" in [workers]"))
+        #expect(!manager.fileExists(atPath: "\(shop.output)/index.json"))
+        let running = try shop.run("run", under: withoutSeccomp)
+        #expect(running.code == 78 && running.errors.contains("cannot be contained"))
+
+        try shop.configure("[workers]\nsandbox = \"off\"\n")
+        #expect(try shop.run("reconcile", under: withoutSeccomp).code == 0)
+        let agent = try RunningAgent(shop, under: withoutSeccomp)
+        try agent.wait()
+        #expect(try shop.run("status").output.contains("\nsandbox    off\n"))
+        #expect(agent.log.contains("photos are read without a sandbox"))
+        #expect(agent.stop() == 0)
+        try shop.configure("")
+        let contained = try RunningAgent(shop)
+        #expect(try shop.run("status").output.contains("\nsandbox    seccomp"))
+        #expect(contained.stop() == 0)
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+import Products
+
+@testable import Agent
+@testable import Imaging
+@testable import Sandbox
+
+// What libFuzzer calls (https://llvm.org/docs/LibFuzzer.html). Built by Scripts/fuzz alone, which names the target in the
+// environment. Whatever the bytes are, each returns: a crash, a leak or a hang is a finding.
+
+/// What bytes are thrown at.
+private enum FuzzTarget: String, CaseIterable {
+    case jpeg, png, webp, gif, heif
+    /// The reading of EXIF and of containers, and the telling of formats, without a decoder.
+    case metadata
+    /// What the agent makes of a worker's words.
+    case `protocol`
+
+    static let current: FuzzTarget = {
+        let name = ProcessInfo.processInfo.environment["IMGREC_FUZZ_TARGET"] ?? ""
+        guard let target = FuzzTarget(rawValue: name) else {
+            fatalError("IMGREC_FUZZ_TARGET has to be one of \(allCases.map(\.rawValue)), not \"\(name)\"")
+        }
+        return target
+    }()
+
+    private static let limits = PhotoReader.Limits(
+        fileBytes: 1 << 20, pixels: 1 << 20, frames: 100, profileBytes: 1 << 16, metadataBytes: 1 << 16)
+
+    /// Every step that a photo can take: scaled and whole, each fit, trimming, transparency.
+    private static let readers: [PhotoReader] = [
+        PictureShape(width: 24, height: 16, fit: .crop(shortSide: 32), filter: .bicubic),
+        PictureShape(width: 24, height: 16, fit: .pad, filter: .lanczos, trim: .usual),
+        PictureShape(width: 24, height: 16, fit: .stretch, filter: .nearest),
+    ].map { PhotoReader(shape: $0, limits: limits) }
+
+    func run(_ bytes: [UInt8]) {
+        switch self {
+        case .jpeg: read(bytes, as: [0xFF, 0xD8, 0xFF])
+        case .png: read(bytes, as: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
+        case .webp: read(bytes, as: Array("RIFF".utf8))
+        case .gif: read(bytes, as: Array("GIF89a".utf8))
+        case .heif: read(bytes, as: [])
+        case .metadata:
+            for format in [PhotoFormat.jpeg, .png, .webp, PhotoFormat(of: bytes)] {
+                _ = EXIF.orientation(in: bytes, format)
+            }
+        case .protocol:
+            _ = WorkerGreeting(bytes)
+            _ = Message.number(bytes)
+            _ = WorkerSetup(bytes)
+            let picture = [UInt8](repeating: 0, count: 16)
+            let shape = PictureShape(width: 2, height: 2, fit: .stretch, filter: .nearest)
+            _ = try? ReadingReply(bytes).result(picture, shape: shape)
+        }
+    }
+
+    /// - Parameter signature: put in front, so that few bytes are spent on finding it.
+    private func read(_ bytes: [UInt8], as signature: [UInt8]) {
+        let photo = signature + bytes.dropFirst(signature.count)
+        let index = Int(photo.last ?? 0) % Self.readers.count
+        guard let picture = try? Self.readers[index].picture(from: photo) else { return }
+        precondition(picture.width == 24 && picture.height == 16)
+    }
+}
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    FuzzTarget.current.run(Array(UnsafeBufferPointer(start: start, count: count)))
+    return 0
+}
