@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench soak fuzz install uninstall format lint clean dependencies toolchain
+.PHONY: help demo build test test-sanitized bench soak fuzz install uninstall format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -12,6 +12,7 @@ help:
 	@echo 'make install           install it with its units under PREFIX (default /usr/local)'
 	@echo 'make uninstall         take that away again'
 	@echo 'make test              run every test'
+	@echo 'make test-sanitized     run the imaging tests with the address sanitizer'
 	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
 	@echo 'make soak              change, move, delete and kill at random, and compare with a clean run'
 	@echo 'make fuzz              throw made-up bytes at the decoders; SECONDS=1800 make fuzz for longer'
@@ -41,6 +42,9 @@ test: toolchain
 	@Scripts/make-test-fixtures
 	@echo '==> building and running the tests; the first time takes some minutes'
 	@swift test
+
+test-sanitized:
+	@Scripts/test-sanitized
 
 bench: build
 	@Scripts/install-debian-packages test

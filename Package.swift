@@ -3,10 +3,15 @@ import PackageDescription
 
 // One target a room; Docs/architecture.md shows how a photo goes through them.
 
-let room: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .treatAllWarnings(as: .error),
-]
+let isFuzzing = Context.environment["IMGREC_FUZZING"] != nil
+
+let room: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .treatAllWarnings(as: .error),
+    ]
+    // The address sanitizer switches libFuzzer's coverage off; this switches it on again.
+    + (isFuzzing ? [.unsafeFlags(["-sanitize-coverage=edge,pc-table,inline-8bit-counters"])] : [])
 
 // The kernels are compiled with optimisation in debug builds too: tests run them over real photos.
 // Contraction is off so that every CPU gives the same bits (a fused multiply-add rounds once, not twice).
@@ -31,7 +36,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 // libFuzzer brings the main function, so these are built by Scripts/fuzz only.
 let fuzzing: [Target] =
-    Context.environment["IMGREC_FUZZING"] == nil
+    !isFuzzing
     ? []
     : [
         .executableTarget(

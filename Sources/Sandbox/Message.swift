@@ -7,6 +7,8 @@ enum Message {
     enum Received {
         case message([UInt8])
         case timeout
+        /// Longer than any message may be.
+        case tooLong
         /// The other side is gone.
         case closed
     }
@@ -45,7 +47,7 @@ enum Message {
         }
     }
 
-    /// Waits without end. An empty or longer message is none.
+    /// Waits without end. An empty message is none: the kernel says so where the other side is gone.
     static func receive(from channel: Int32) -> Received {
         var count = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: longest + 1) { buffer, initialized in
@@ -54,7 +56,8 @@ enum Message {
             } while count < 0 && errno == EINTR
             initialized = max(count, 0)
         }
-        return count > 0 && count <= longest ? .message(bytes) : .closed
+        guard count > 0 else { return .closed }
+        return count <= longest ? .message(bytes) : .tooLong
     }
 
     static func number(_ value: Int) -> [UInt8] {

@@ -52,7 +52,7 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
         if Message.send(setup, to: channel) {
             switch Message.receive(from: channel, seconds: Self.startSeconds) {
             case .message(let bytes): greeting = WorkerGreeting(bytes)
-            case .closed, .timeout: break
+            case .closed, .timeout, .tooLong: break
             }
         }
         switch greeting {
@@ -89,6 +89,9 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
         case .timeout:
             end()
             throw .timeout(seconds: limits.timeoutSeconds)
+        case .tooLong:
+            end()
+            throw .nonsense
         case .closed: throw whyItEnded()
         }
     }
@@ -115,8 +118,10 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
         // One that closed the channel and goes on has nothing to say any more.
         let end = ContinuousClock.now + .seconds(1)
         while ContinuousClock.now < end, !isZombie { usleep(1000) }
-        if !isZombie { kill(process, SIGKILL) }
+        let livesOn = !isZombie
+        if livesOn { kill(process, SIGKILL) }
         let status = imgrec_wait_for(process)
+        guard !livesOn else { return .nonsense }
         switch status {
         case SIGSYS: return .forbidden
         case SIGXCPU: return .cpuTime

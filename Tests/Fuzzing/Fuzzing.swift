@@ -43,15 +43,27 @@ private enum FuzzTarget: String, CaseIterable {
         case .heif: read(bytes, as: [])
         case .metadata:
             for format in [PhotoFormat.jpeg, .png, .webp, PhotoFormat(of: bytes)] {
-                _ = EXIF.orientation(in: bytes, format)
+                let orientation = EXIF.orientation(in: bytes, format)
+                precondition((1...8).contains(orientation.rawValue))
             }
         case .protocol:
-            _ = WorkerGreeting(bytes)
-            _ = Message.number(bytes)
-            _ = WorkerSetup(bytes)
-            let picture = [UInt8](repeating: 0, count: 16)
-            let shape = PictureShape(width: 2, height: 2, fit: .stretch, filter: .nearest)
-            _ = try? ReadingReply(bytes).result(picture, shape: shape)
+            // What is taken for something means the same when it is said again.
+            let greeting = WorkerGreeting(bytes)
+            if case .contained = greeting { precondition(WorkerGreeting(greeting.bytes) == greeting) }
+            if let number = Message.number(bytes) { precondition(Message.number(number) == bytes) }
+            if let setup = WorkerSetup(bytes) {
+                precondition(WorkerSetup(setup.bytes)?.reader == setup.reader)
+            }
+            if let reply = try? ReadingReply(bytes) {
+                precondition((try? ReadingReply(reply.bytes)) == reply)
+                let shape = PictureShape(width: 2, height: 2, fit: .stretch, filter: .nearest)
+                for count in [0, 15, 16] {
+                    let output = [UInt8](repeating: 0, count: count)
+                    if case .success(let reading)? = try? reply.result(output, shape: shape) {
+                        precondition(count == 16 && reading.picture.pixels == output)
+                    }
+                }
+            }
         }
     }
 

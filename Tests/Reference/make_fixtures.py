@@ -8,10 +8,13 @@ Everything is made from real photos, at test time, by the libraries themselves; 
 
 FIXTURES/imaging.json    [{file, picture, width, height, fit, shortSide, filter, trim, background, tolerance, average}]:
                          a photo, and the RGB bytes that Pillow makes of it for a model of that shape
+FIXTURES/enlarged/        every photo, three times as wide and high
+FIXTURES/broken/, slow/   photos that are refused, and one that takes long
 FIXTURES/embeddings.json [{photo, reference, onnxRuntime}]: for each photo, the unit vector of Pillow and
                          OpenVINO, and for some that of ONNX Runtime
 """
 
+import concurrent.futures
 import io
 import json
 import pathlib
@@ -28,6 +31,7 @@ from PIL import Image, ImageCms, ImageOps
 
 PHOTOS_FOR_IMAGING = 3
 PHOTOS_FOR_ONNX_RUNTIME = 40
+ENLARGED = 3
 CMYK_PROFILE = pathlib.Path("/usr/share/color/icc/ghostscript/default_cmyk.icc")
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -503,6 +507,19 @@ def imaging_fixtures(photos, folder):
     (broken / "frames.png").write_bytes(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]))
 
 
+def enlarge(job):
+    source, target = job
+    image = Image.open(source).convert("RGB")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    image.resize((image.width * ENLARGED, image.height * ENLARGED), Image.Resampling.LANCZOS).save(target, "JPEG", quality=85)
+
+
+def enlarged_fixtures(photos, root, folder):
+    """Every photo so large that it is decoded at a fraction."""
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        list(pool.map(enlarge, [(path, folder / path.relative_to(root).with_suffix(".jpg")) for path in photos]))
+
+
 def embedding_fixtures(photos, root, model_folder, file):
     import onnxruntime
     import openvino
@@ -539,6 +556,7 @@ def main():
     # One of each folder first, so that a few stand for many.
     first = {path.parent: path for path in reversed(photos)}
     imaging_fixtures(sorted(first.values()), fixtures / "imaging")
+    enlarged_fixtures(photos, root, fixtures / "enlarged")
     embedding_fixtures(photos, root, model_folder, fixtures / "embeddings.json")
 
 
