@@ -70,4 +70,4 @@ lint:
 	@swift format lint --strict --recursive Sources Tests Package.swift
 
 clean:
-	@rm -rf .build
+	@rm -rf .build .build-*

@@ -29,6 +29,10 @@ let openVINOLibraries: [LinkerSetting] = [
     ])
 ]
 
+let withoutCurl: [LinkerSetting] = [
+    .unsafeFlags(["-L\(Context.packageDirectory)/Sources/CNoNetwork/stand-in"])
+]
+
 let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -81,7 +85,7 @@ let package = Package(
         // What is C on our side too: longjmp, variadics and codes of many libraries end there.
         .target(
             name: "CImageCodecs", cSettings: strictC,
-            linkerSettings: ["jpeg", "png16", "webp", "webpdemux", "gif", "heif", "lcms2"].map {
+            linkerSettings: ["jpeg", "png16", "z", "webp", "webpdemux", "gif", "heif", "lcms2"].map {
                 .linkedLibrary($0)
             }),
         .target(name: "CSandbox", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
@@ -98,14 +102,17 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
             ],
             swiftSettings: room,
-            linkerSettings: openVINOLibraries + [
-                .unsafeFlags(["-L\(Context.packageDirectory)/Sources/CNoNetwork/stand-in"])
-            ]),
+            linkerSettings: openVINOLibraries + withoutCurl),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["imgrec-agent", "TestSupport", "Products", "Catalogue"],
             swiftSettings: room,
             linkerSettings: openVINOLibraries),
+        .executableTarget(
+            name: "ReadingBenchmark",
+            dependencies: ["Agent", "Imaging", "Products", "Sandbox", "CNoNetwork"],
+            path: "Tests/ReadingBenchmark", swiftSettings: room,
+            linkerSettings: openVINOLibraries + withoutCurl),
         .executableTarget(
             name: "SandboxProbe", dependencies: ["Sandbox"], path: "Tests/SandboxProbe", swiftSettings: room),
         .target(

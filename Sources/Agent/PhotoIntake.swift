@@ -26,7 +26,7 @@ struct PhotoIntake {
     private var embedded: Set<ContentDigest> = []
     private var images: [ImageRecord] = []
     private var embeddings: [(digest: ContentDigest, embedding: Embedding)] = []
-    private var refused: [ContentDigest: String] = [:]
+    private var refused: [ContentDigest: (reason: String, isCertain: Bool)] = [:]
     /// Photos whose content another photo is being embedded for.
     private var waiting: [(reading: ReconcilePlan.Reading, stamp: FileStamp, digest: ContentDigest)] = []
 
@@ -57,11 +57,11 @@ struct PhotoIntake {
             if !settle(reading, stamp, digest) { waiting.append((reading, stamp, digest)) }
         case .refused(let stamp, let digest, let reason):
             readCount += digest == nil ? 0 : 1
-            if let digest { refused[digest] = reason }
+            if let digest { refused[digest] = (reason, true) }
             fail(reading, stamp, reason, isCertain: true)
         case .lost(let stamp, let digest, let reason):
             readCount += 1
-            refused[digest] = reason
+            refused[digest] = (reason, false)
             fail(reading, stamp, reason, isCertain: false)
         case .unreadable(let reason):
             if reading.previous?.digest != nil {
@@ -103,8 +103,8 @@ struct PhotoIntake {
             images.append(reading.record(stamp, .ready(digest)))
             return true
         }
-        guard let reason = refused[digest] else { return false }
-        fail(reading, stamp, reason, isCertain: true)
+        guard let (reason, isCertain) = refused[digest] else { return false }
+        fail(reading, stamp, reason, isCertain: isCertain)
         return true
     }
 
@@ -118,8 +118,10 @@ struct PhotoIntake {
         let attempts = reading.attempts + 1
         // A young file may be half of one: somebody may have stalled while writing it.
         let isYoung = RetrySchedule.isYoung(stamp)
-        if isYoung { retries.append((reading.photo.path, attempts)) }
-        let isFinal = !isYoung && (isCertain || attempts >= Self.triesUntilCertain)
+        if isYoung, isCertain || attempts < Self.triesUntilCertain {
+            retries.append((reading.photo.path, attempts))
+        }
+        let isFinal = isCertain ? !isYoung : attempts >= Self.triesUntilCertain
         let state = ImageRecord.State.failed(reason: reason, attempts: attempts, under: isFinal ? rules : nil)
         fail(reading.record(stamp, state), previous: reading.previous)
     }

@@ -7,15 +7,15 @@ import Synchronization
 ///
 /// As many photos are read at once as there are workers; who comes when all are busy waits. Workers are started when they
 /// are first needed, and replaced when they fail or have served long. Safe to use from several threads.
-final class PhotoWorkers: Sendable {
+package final class PhotoWorkers: Sendable {
     /// Why a photo was not read.
-    enum Failure: Error, Hashable, CustomStringConvertible {
+    package enum Failure: Error, Hashable, CustomStringConvertible {
         /// What is wrong with it.
         case refused(ImagingError)
         /// The process that was reading it did not live to tell.
         case lost(WorkerFailure)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .refused(let error): error.description
             case .lost(let failure): "\(failure); export the photo again"
@@ -43,7 +43,9 @@ final class PhotoWorkers: Sendable {
     ///   - executable: the path of this program.
     ///   - count: how many photos may be read at once.
     ///   - isContained: whether workers give up what they do not need.
-    init(executable: String, reader: PhotoReader, count: Int, limits: WorkerLimits, isContained: Bool) {
+    package init(
+        executable: String, reader: PhotoReader, count: Int, limits: WorkerLimits, isContained: Bool
+    ) {
         self.executable = executable
         self.reader = reader
         self.limits = limits
@@ -66,7 +68,7 @@ final class PhotoWorkers: Sendable {
     /// The picture of a photo and what the photo is.
     ///
     /// - Throws: `SandboxError` where no worker can be started: that is not the photo's fault.
-    func read(_ bytes: [UInt8]) throws(SandboxError) -> Result<PhotoReader.Reading, Failure> {
+    package func read(_ bytes: [UInt8]) throws(SandboxError) -> Result<PhotoReader.Reading, Failure> {
         // Before anything is copied or started.
         guard bytes.count <= reader.limits.fileBytes else {
             return .failure(.refused(.fileTooLarge(bytes: bytes.count, limit: reader.limits.fileBytes)))
@@ -81,7 +83,9 @@ final class PhotoWorkers: Sendable {
             do throws(WorkerFailure) {
                 let (message, output) = try worker.ask(bytes)
                 let result = try ReadingReply(message).result(output, shape: reader.shape)
-                if !worker.isWornOut { shared.withLock { $0.idle.append(worker) } }
+                // A damaged photo is the likeliest to have done more than fail.
+                let isSuspect = if case .failure(.damaged) = result { true } else { false }
+                if !isSuspect, !worker.isWornOut { shared.withLock { $0.idle.append(worker) } }
                 return result.mapError { .refused($0) }
             } catch {
                 // An earlier photo may have left a worker broken, and another may have been ended by somebody else: this

@@ -41,13 +41,25 @@ enum ReadingReply: Codable, Hashable {
         _ output: [UInt8], shape: PictureShape
     ) throws(WorkerFailure) -> Result<PhotoReader.Reading, ImagingError> {
         switch self {
+        case .failed(.damaged(let reason)): return .failure(.damaged(reason: Self.shortened(reason)))
+        case .failed(.unsupported(let format)):
+            return .failure(.unsupported(format: format.map(Self.shortened)))
         case .failed(let error): return .failure(error)
-        case .read(let description):
+        case .read(var description):
+            description.notes = description.notes.prefix(Self.mostNotes).map(Self.shortened)
             guard output.count == shape.pictureBytes else { throw .nonsense }
             let picture = Picture(width: shape.width, height: shape.height, pixels: output)
             return .success(PhotoReader.Reading(picture: picture, description: description))
         }
     }
+}
+
+extension ReadingReply {
+    private static let mostNotes = 8
+    private static let longestText = 300
+
+    /// Words that go into the catalogue and the log are no longer than a sentence.
+    private static func shortened(_ text: String) -> String { String(text.prefix(longestText)) }
 }
 
 extension PictureShape {

@@ -40,7 +40,7 @@ extension AgentError {
             .inputOutput
         case .publishing: .cannotCreate
         case .sandbox(.cannotContain): .settings
-        case .sandbox(.cannotStart): .system
+        case .sandbox(.cannotStart), .sandbox(.didNotBegin): .system
         case .busy, .nothingYet, .otherModel, .modelIncomplete, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
         case .notOwner: .noPermission

@@ -42,7 +42,7 @@ extension Settings {
     var readingRules: String {
         [
             PhotoReader.version, maxFileBytes, maxPixels, maxFrames, maxProfileBytes, maxMetadataBytes,
-            workerTimeoutSeconds, workerMemoryBytes,
+            workerTimeoutSeconds, workerMemoryBytes, isSandboxed ? 1 : 0,
         ].map(String.init).joined(separator: "/")
     }
 }
@@ -59,8 +59,11 @@ extension PhotoReader {
 
 extension PhotoWorkers {
     convenience init(settings: Settings, manifest: ModelManifest, executable: String) {
+        let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         self.init(
-            executable: executable, reader: PhotoReader(settings: settings, manifest: manifest),
+            // By this name the kernel runs the very program that runs now, whatever was installed meanwhile.
+            executable: executable == own ? "/proc/self/exe" : executable,
+            reader: PhotoReader(settings: settings, manifest: manifest),
             // Two at least: while one is held up by a bad photo, the others go on.
             count: max(2, settings.effectiveThreads),
             limits: WorkerLimits(

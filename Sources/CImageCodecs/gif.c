@@ -35,6 +35,8 @@ static size_t after_blocks(const gif_decoder *decoder, size_t position) {
     return 0;
 }
 
+static uint32_t number(const uint8_t *bytes) { return bytes[0] | (uint32_t)bytes[1] << 8; }
+
 static size_t table_bytes(uint8_t flags) { return flags & 0x80 ? (size_t)3 << ((flags & 7) + 1) : 0; }
 
 // Counts frames and checks parts by their lengths alone (GIF89a, sections 18 to 27). A file that is cut off ends the
@@ -46,11 +48,22 @@ static imgrec_status check_blocks(gif_decoder *decoder, const imgrec_limits *lim
     while (position != 0 && position < decoder->count) {
         if (bytes[position] == 0x21 && decoder->count - position > 2) {
             size_t end = after_blocks(decoder, position + 2);
+            // A graphic control extension whose flags say that a colour is transparent.
+            int is_control = bytes[position + 1] == 0xF9 && decoder->count - position > 4;
+            if (*frames == 0 && is_control && (bytes[position + 3] & 1)) decoder->base.photo.has_alpha = 1;
             if (end != 0 && end - position > limits->chunk_bytes)
                 return imgrec_exceed(&decoder->base, IMGREC_CHUNK_TOO_LARGE, end - position);
             position = end;
         } else if (bytes[position] == 0x2C && decoder->count - position > 11) {
             *frames += 1;
+            if (*frames == 1) {
+                // The first frame is decoded whole, also what of it lies beside the canvas.
+                const uint8_t *frame = bytes + position;
+                uint64_t left = number(frame + 1), top = number(frame + 3), width = number(frame + 5), height = number(frame + 7);
+                if (width * height > limits->pixels) return imgrec_exceed(&decoder->base, IMGREC_TOO_MANY_PIXELS, width * height);
+                imgrec_photo *photo = &decoder->base.photo;
+                if (left > 0 || top > 0 || left + width < photo->width || top + height < photo->height) photo->has_alpha = 1;
+            }
             if (*frames > limits->frames) return imgrec_exceed(&decoder->base, IMGREC_TOO_MANY_FRAMES, *frames);
             position = after_blocks(decoder, position + 10 + table_bytes(bytes[position + 9]) + 1);
         } else {
@@ -135,9 +148,8 @@ imgrec_status imgrec_open_gif(const uint8_t *bytes, size_t count, const imgrec_l
     decoder->count = count;
     if (count < 14) return imgrec_fail(&decoder->base, IMGREC_DAMAGED, "it ends too early");
     imgrec_photo *photo = &decoder->base.photo;
-    photo->width = bytes[6] | (uint32_t)bytes[7] << 8;
-    photo->height = bytes[8] | (uint32_t)bytes[9] << 8;
-    photo->has_alpha = 1;
+    photo->width = number(bytes + 6);
+    photo->height = number(bytes + 8);
     imgrec_status status = imgrec_check_size(&decoder->base, limits);
     if (status == IMGREC_OK) status = check_blocks(decoder, limits);
     if (status != IMGREC_OK) return status;

@@ -83,6 +83,8 @@ imgrec_status imgrec_open_heif(const uint8_t *bytes, size_t count, const imgrec_
     decoder->base.close = close_heif;
     decoder->context = heif_context_alloc();
     if (!decoder->context) return IMGREC_OUT_OF_MEMORY;
+    // More pixels than the limit are told as such, not as libheif's own limit.
+    heif_context_set_maximum_image_size_limit(decoder->context, 65535);
     // One photo, one thread: there are as many workers as cores.
     heif_context_set_max_decoding_threads(decoder->context, 0);
     struct heif_error error = heif_context_read_from_memory_without_copy(decoder->context, bytes, count, NULL);

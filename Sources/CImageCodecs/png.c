@@ -2,6 +2,7 @@
 
 #include <png.h>
 #include <setjmp.h>
+#include <zlib.h>
 
 #include "codec.h"
 
@@ -12,6 +13,7 @@ typedef struct {
     const uint8_t *bytes;
     size_t count, position;
     int passes;
+    int has_profile_chunk;
 } png_decoder;
 
 static void escape_error(png_structp png, png_const_charp message) {
@@ -40,6 +42,24 @@ static uint32_t number(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+// How long the profile in an iCCP chunk is when it is unpacked, counted no further than beyond the limit.
+static size_t profile_length(const uint8_t *data, size_t count, size_t limit) {
+    const uint8_t *end = memchr(data, 0, count < 80 ? count : 80);
+    if (!end || (size_t)(end + 2 - data) >= count) return 0;
+    uint8_t piece[1 << 14];
+    z_stream stream = {.next_in = (Bytef *)(end + 2), .avail_in = (uInt)(count - (size_t)(end + 2 - data))};
+    if (inflateInit(&stream) != Z_OK) return 0;
+    int status = Z_OK;
+    while (status == Z_OK && stream.total_out <= limit) {
+        stream.next_out = piece;
+        stream.avail_out = sizeof piece;
+        status = inflate(&stream, Z_NO_FLUSH);
+    }
+    size_t length = stream.total_out;
+    inflateEnd(&stream);
+    return length;
+}
+
 // Walks over the chunks before libpng does: how many frames an animation has, and whether a part is too large.
 static imgrec_status check_chunks(png_decoder *decoder, const imgrec_limits *limits) {
     size_t position = 8;
@@ -50,11 +70,16 @@ static imgrec_status check_chunks(png_decoder *decoder, const imgrec_limits *lim
         int is_ancillary = chunk[4] & 0x20;
         // What stands after the pixels is not looked at.
         if (memcmp(chunk + 4, "IDAT", 4) == 0) break;
-        // How large a profile is when it is unpacked is checked when it is.
+        // What counts of a profile is how large it is when it is unpacked.
         int is_profile = memcmp(chunk + 4, "iCCP", 4) == 0;
         if (is_ancillary && !is_profile && length > limits->chunk_bytes)
             return imgrec_exceed(&decoder->base, IMGREC_CHUNK_TOO_LARGE, length);
         if (length > decoder->count - position - 12) break;
+        if (is_profile) {
+            decoder->has_profile_chunk = 1;
+            size_t unpacked = profile_length(chunk + 8, length, limits->profile_bytes);
+            if (unpacked > limits->profile_bytes) return imgrec_exceed(&decoder->base, IMGREC_PROFILE_TOO_LARGE, unpacked);
+        }
         if (memcmp(chunk + 4, "acTL", 4) == 0 && length == 8) decoder->base.photo.frames = number(chunk + 8);
         position += (size_t)length + 12;
     }
@@ -91,6 +116,8 @@ static void find_colour(png_decoder *decoder) {
         photo->profile_bytes = length;
         return;
     }
+    // libpng only warns of one that it cannot read.
+    photo->has_broken_profile = decoder->has_profile_chunk;
     if (png_get_sRGB(decoder->png, decoder->info, &intent)) return;
     double *xy = photo->chromaticities;
     int has_gamma = png_get_gAMA(decoder->png, decoder->info, &photo->gamma) && photo->gamma > 0;
@@ -124,7 +151,8 @@ imgrec_status imgrec_open_png(const uint8_t *bytes, size_t count, const imgrec_l
     png_set_read_fn(png, decoder, read_bytes);
     // Whatever pixels the limit allows may be one long row.
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_chunk_malloc_max(png, limits->profile_bytes);
+    // 0 would mean no limit.
+    png_set_chunk_malloc_max(png, limits->profile_bytes > 0 ? limits->profile_bytes : 1);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, unwanted, sizeof unwanted / 5);
     png_read_info(png, decoder->info);
 

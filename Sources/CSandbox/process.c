@@ -53,8 +53,11 @@ int imgrec_spawn_worker(const char *program, const char *argument, int channel, 
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     // First out of the way of the numbers that they are to have.
     const int given[3] = {channel, input, output};
-    for (int i = 0; i < 3 && !error; i++) error = posix_spawn_file_actions_adddup2(&files, given[i], 100 + i);
-    for (int i = 0; i < 3 && !error; i++) error = posix_spawn_file_actions_adddup2(&files, 100 + i, IMGREC_WORKER_CHANNEL + i);
+    int moved[3] = {-1, -1, -1};
+    for (int i = 0; i < 3 && !error; i++) {
+        moved[i] = fcntl(given[i], F_DUPFD_CLOEXEC, IMGREC_WORKER_OUTPUT + 1);
+        error = moved[i] < 0 ? errno : posix_spawn_file_actions_adddup2(&files, moved[i], IMGREC_WORKER_CHANNEL + i);
+    }
     for (int i = 0; i < 3 && !error; i++)
         error = posix_spawn_file_actions_addopen(&files, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
     if (!error) error = posix_spawn_file_actions_addclosefrom_np(&files, IMGREC_WORKER_OUTPUT + 1);
@@ -62,6 +65,8 @@ int imgrec_spawn_worker(const char *program, const char *argument, int channel, 
     char *const environment[] = {"LC_ALL=C", "MALLOC_ARENA_MAX=1", "SWIFT_BACKTRACE=enable=no", NULL};
     char *const arguments[] = {"imgrec-agent", (char *)argument, NULL};
     if (!error) error = posix_spawn(process, program, &files, &attributes, arguments, environment);
+    for (int i = 0; i < 3; i++)
+        if (moved[i] >= 0) close(moved[i]);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     return error;

@@ -16,8 +16,9 @@ enum EXIF {
     private static func orientation(inJPEG bytes: [UInt8]) -> Orientation {
         let file = Reader(bytes[...])
         var position = 2
-        while file.u8(position) == 0xFF, let marker = file.u8(position + 1) {
-            if marker == 0xFF {  // fill byte
+        while let first = file.u8(position), let marker = file.u8(position + 1) {
+            // Stray bytes between segments are passed over, as the decoder does, and fill bytes.
+            if first != 0xFF || marker == 0xFF || marker == 0 {
                 position += 1
                 continue
             }

@@ -48,6 +48,9 @@ package struct PhotoReader: Codable, Hashable, Sendable {
     /// Counts changes of this room that change pixels: vectors made by another version are not comparable.
     package static let version = 2
 
+    /// How many times as long as wide a photo may be: the filters' weights grow with it.
+    private static let narrowest = 10_000
+
     package let shape: PictureShape
     package let limits: Limits
     /// Whether a large JPEG may be decoded at a fraction of its size, which is several times as fast and changes the
@@ -81,8 +84,12 @@ package struct PhotoReader: Codable, Hashable, Sendable {
         var (raster, description) = try decode(bytes, format, orientation, DecodingScale(for: self, format))
         if let trim = shape.trim, let box = raster.box(inside: trim) {
             // What is left of a scaled picture may be too small: then the photo is decoded once more, larger.
-            let kept = Double(box.width * box.height) / Double(raster.width * raster.height)
-            let wanted = DecodingScale(for: self, format, keeping: kept.squareRoot())
+            let wanted = DecodingScale(
+                for: self, format,
+                keeping: (
+                    Double(box.width) / Double(raster.width), Double(box.height) / Double(raster.height)
+                )
+            )
             let first = description.eighths
             if first < 8, wanted.eighths(of: description) > first {
                 (raster, description) = try decode(bytes, format, orientation, wanted)
@@ -99,6 +106,9 @@ package struct PhotoReader: Codable, Hashable, Sendable {
         _ bytes: [UInt8], _ format: PhotoFormat, _ orientation: Orientation, _ scale: DecodingScale
     ) throws(ImagingError) -> (Raster, PhotoDescription) {
         try PhotoDecoder.withPhoto(bytes, format, limits: limits) { (photo) throws(ImagingError) in
+            guard max(photo.width, photo.height) <= Self.narrowest * min(photo.width, photo.height) else {
+                throw .tooNarrow(width: photo.width, height: photo.height)
+            }
             let orientation = photo.isUpright ? .upright : orientation
             var description = PhotoDescription(format: format.name, photo, orientation)
             description.eighths = scale.eighths(of: description)
@@ -127,10 +137,12 @@ struct DecodingScale {
     private let isFree: Bool
     /// Other fractions take libjpeg-turbo longer than the next of these: it has them without vector instructions.
     private static let fast = [1, 2, 4, 8]
-    /// Which share of each side is resized, the rest being cut off.
-    private let kept: Double
+    /// Which share of each side of the upright photo is resized, the rest being cut off.
+    private let kept: (width: Double, height: Double)
 
-    init(for reader: PhotoReader, _ format: PhotoFormat, keeping kept: Double = 1) {
+    init(
+        for reader: PhotoReader, _ format: PhotoFormat, keeping kept: (width: Double, height: Double) = (1, 1)
+    ) {
         shape = reader.shape
         isFree = format == .jpeg && reader.mayScale && reader.shape.filter != .nearest
         self.kept = kept
@@ -141,8 +153,8 @@ struct DecodingScale {
     /// - Parameters: the size of the photo when it is upright.
     func eighths(ofWidth fullWidth: Int, height fullHeight: Int) -> Int {
         guard isFree else { return 8 }
-        let width = max(1, Int(Double(fullWidth) * kept))
-        let height = max(1, Int(Double(fullHeight) * kept))
+        let width = max(1, Int(Double(fullWidth) * kept.width))
+        let height = max(1, Int(Double(fullHeight) * kept.height))
         let target = FitGeometry(fullWidth: width, fullHeight: height, shape: shape)
         return Self.fast.first {
             PhotoDecoder.scaled(width, $0) >= 2 * target.resizedWidth

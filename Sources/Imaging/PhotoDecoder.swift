@@ -120,7 +120,7 @@ struct PhotoDecoder: ~Copyable {
                 decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             switch result {
             case IMGREC_COLOUR_CONVERTED: return .converted(from: text)
-            case IMGREC_COLOUR_IS_SRGB: colours = .sRGB(profile: text)
+            case IMGREC_COLOUR_IS_SRGB: colours = photo.profile == nil ? .untagged : .sRGB(profile: text)
             default: colours = .broken
             }
         }
@@ -146,9 +146,11 @@ struct PhotoDecoder: ~Copyable {
     }
 
     private var message: String {
-        withUnsafeBytes(of: &decoder.pointee.message) {
+        let text = withUnsafeBytes(of: &decoder.pointee.message) {
             String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
+        // Some libraries end their sentences with a line.
+        return String(text.reversed().drop(while: \.isWhitespace).reversed())
     }
 }
 

@@ -18,7 +18,7 @@ package struct PhotoDescription: Codable, Hashable, Sendable {
     /// What is left of it without its border, in its own pixels; nil where nothing was cut off.
     package internal(set) var trimmed: Box?
     /// What is not as it should be and did no harm.
-    package internal(set) var notes: [String] = []
+    package var notes: [String] = []
 
     package struct Box: Codable, Hashable, Sendable {
         package let left: Int
@@ -56,6 +56,6 @@ package struct PhotoDescription: Codable, Hashable, Sendable {
         case .broken:
             notes.append("its colour profile is broken or of another kind of picture, and was ignored")
         }
-        if isProfileIncomplete { notes.append("its colour profile is incomplete and was ignored") }
+        if isProfileIncomplete { notes.append("its colour profile cannot be read and was ignored") }
     }
 }

@@ -16,8 +16,9 @@ enum Message {
     static func send(_ bytes: [UInt8], to channel: Int32) -> Bool {
         precondition(bytes.count <= longest)
         while true {
-            // A worker whose other side is gone is told by an error, not by a signal.
-            let sent = Glibc.send(channel, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            // A worker that is gone is told by an error, not by a signal. There is always room for one message, unless the
+            // worker has not read those before: then it is not waited for.
+            let sent = Glibc.send(channel, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             if sent < 0 && errno == EINTR { continue }
             return sent == bytes.count
         }
@@ -30,6 +31,12 @@ enum Message {
             if sent < 0 && errno == EINTR { continue }
             return sent == bytes.count
         }
+    }
+
+    /// Whether there is something to receive, or the other side is gone.
+    static func isWaiting(on channel: Int32) -> Bool {
+        var poll = pollfd(fd: channel, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&poll, 1, 0) != 0
     }
 
     static func receive(from channel: Int32, seconds: Int) -> Received {

@@ -3,7 +3,8 @@
 // A `Worker` is a process of its own, of the same program. It gets bytes in shared memory that it can only read, and gives
 // back a message and bytes in shared memory of a fixed size. It can open no file and no connection (`Containment`), and
 // the kernel bounds its memory and time; whatever it does, the agent loses one answer. What it says is not trusted: a
-// message is at most so long, and memory that is shared neither shrinks nor grows.
+// message is at most so long, and memory that is shared neither shrinks nor grows. What it says of a photo may be
+// wrong where an earlier photo has taken it over; so one that met a damaged photo answers no more questions.
 //
 // This room knows bytes. What they mean is the business of whoever asks and of whoever serves.
 
@@ -11,7 +12,7 @@
 package struct WorkerLimits: Codable, Hashable, Sendable {
     /// Address space, in bytes, beyond what an idle worker has.
     package var memoryBytes: Int
-    /// How long an answer may take, on the clock and of each core.
+    /// How long an answer may take, on the clock and in processor time.
     package var timeoutSeconds: Int
 
     package init(memoryBytes: Int, timeoutSeconds: Int) {
@@ -36,6 +37,8 @@ package struct Containment: Codable, Hashable, Sendable {
 /// Why no worker can be started.
 package enum SandboxError: Error, Hashable, CustomStringConvertible {
     case cannotStart(doing: String, errno: Int32)
+    /// It ended, or was ended, before it said anything. Another may fare better.
+    case didNotBegin(WorkerFailure)
     /// It started and could not give up what it has to.
     case cannotContain(reason: String)
 
@@ -43,6 +46,8 @@ package enum SandboxError: Error, Hashable, CustomStringConvertible {
         switch self {
         case .cannotStart(let doing, let number):
             "a process for reading photos cannot be started: \(doing): \(message(of: number))"
+        case .didNotBegin(let failure):
+            "a process for reading photos ended before it began: \(failure)"
         case .cannotContain(let reason):
             "the process for reading photos cannot be contained: \(reason). Photos that somebody else made could harm the agent. To run without, if all photos are trusted: sandbox = \"off\" in [workers]"
         }

@@ -64,7 +64,7 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
         case .ended:
             containment = .none
             let failure = whyItEnded()
-            throw .cannotContain(reason: "it did not start: \(failure)")
+            throw .didNotBegin(failure)
         }
     }
 
@@ -83,7 +83,10 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
     package func ask(_ bytes: [UInt8]) throws(WorkerFailure) -> (message: [UInt8], output: [UInt8]) {
         input.write(bytes)
         defer { if bytes.count > Self.keptBytes { input.forget(bytes.count) } }
-        guard Message.send(Message.number(bytes.count), to: channel) else { throw whyItEnded() }
+        // What it said unasked is no answer.
+        guard !Message.isWaiting(on: channel), Message.send(Message.number(bytes.count), to: channel) else {
+            throw whyItEnded()
+        }
         switch Message.receive(from: channel, seconds: limits.timeoutSeconds) {
         case .message(let message): return (message, output.read(outputBytes))
         case .timeout:

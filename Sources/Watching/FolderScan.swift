@@ -54,7 +54,7 @@ package struct FolderScan: Sendable {
         self.progress = progress
         root = folder
         let descriptor = try Self.open(folder)
-        rootDescriptor = dup(descriptor)
+        rootDescriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         defer { close(rootDescriptor) }
         try list([], descriptor)
         sort()

@@ -66,6 +66,80 @@ struct HostilePhotoTests {
         #expect(try shop.files() == (try shop.cleanRun()))
     }
 
+    @Test(
+        "200 hostile photos among 1,000 good ones are named with reasons, and change nothing of the good ones"
+    )
+    func folder() throws {
+        let shop = try Shop(perCategory: nil)
+        // 1,000 good ones: each of the catalogue's under two or three names, a comment making each a content of its own.
+        let good = try manager.subpathsOfDirectory(atPath: shop.photos).filter { $0.hasSuffix(".jpg") }
+            .sorted()
+        for index in 0..<1000 - good.count {
+            let bytes = try Data(
+                contentsOf: URL(fileURLWithPath: "\(shop.photos)/\(good[index % good.count])"))
+            let note = Array("copy \(index)".utf8)
+            try shop.folder.write(
+                "photos/more/\(index).jpg",
+                bytes.prefix(2) + [0xFF, 0xFE, 0, UInt8(note.count + 2)] + note + bytes.dropFirst(2))
+        }
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()
+        let process = try agent.status().running?.processID
+        #expect(before.count == 1001)
+
+        let seed: UInt64 = 200
+        var random = SeededRandom(seed: seed)
+        let formats = ["photo-0.jpg", "rgb.png", "lossless.webp", "plain.avif", "plain.heic", "plain.gif"]
+        var hostile: Set<String> = []
+        func add(_ name: String, _ bytes: some Sequence<UInt8>) throws {
+            hostile.insert(name)
+            try shop.folder.write("photos/\(name)", bytes)
+        }
+        for index in 0..<60 {
+            let name = formats[index % formats.count]
+            let bytes = try Repository.fixture("imaging/\(name)")
+            try add("h/cut-\(index).jpg", bytes.prefix(Int.random(in: 1..<bytes.count / 2, using: &random)))
+        }
+        for index in 0..<60 {
+            // Flipped bits where they are sure to be noticed: PNG has checksums over everything.
+            var bytes = try Repository.fixture("imaging/rgb.png")
+            for _ in 0..<8 {
+                bytes[Int.random(in: 8..<bytes.count - 12, using: &random)] ^=
+                    1 << UInt8.random(in: 0...7, using: &random)
+            }
+            try add("h/flip-\(index).png", bytes)
+        }
+        for index in 0..<20 {
+            var bytes = try Repository.fixture("imaging/plain.gif")
+            for offset in 6..<10 { bytes[offset] = 0xFF }
+            try add("h/bomb-\(index).gif", bytes)
+        }
+        for index in 0..<30 {
+            let name = ["scan.tiff", "old.bmp", "noise.jpg"][index % 3]
+            try add(
+                "h/name-\(index).\(["jpg", "png", "webp"][index % 3])",
+                try Repository.fixture("broken/\(name)"))
+        }
+        for index in 0..<15 {
+            hostile.insert("h/pipe-\(index).jpg")
+            #expect(mkfifo("\(shop.photos)/h/pipe-\(index).jpg", 0o644) == 0)
+            hostile.insert("h/link-\(index).jpg")
+            try manager.createSymbolicLink(
+                atPath: "\(shop.photos)/h/link-\(index).jpg", withDestinationPath: "/etc/passwd")
+        }
+        #expect(hostile.count == 200)
+        #expect(
+            try eventually(seconds: 120) { try Set(agent.status().failed.map(\.path)) == hostile },
+            "seed \(seed)")
+        #expect(try agent.status().failed.allSatisfy { $0.reason.count > 10 })
+        // Not one file of a good photo is other than it was.
+        #expect(try shop.files() == before)
+        #expect(try agent.status().running?.processID == process)
+        #expect(!agent.log.contains("Fatal"))
+        #expect(agent.stop() == 0)
+    }
+
     @Test("half a photo is tried again while it is young, also where the rest comes unreported")
     func half() throws {
         let shop = try Shop(perCategory: 1)
@@ -104,9 +178,12 @@ struct HostilePhotoTests {
         try link("nowhere.jpg", to: "hat/none.jpg")
         try link("folder.jpg", to: "hat")
         try link("loop.jpg", to: "loop.jpg")
+        // Through a link in the middle of the way.
+        try link(".up", to: "..")
+        try link("through.jpg", to: ".up/outside.jpg")
         try link("zz-hats", to: "hat")
         let refused = try failures(shop)
-        #expect(refused.count == 9)
+        #expect(refused.count == 10)
         #expect(refused["inside.jpg"]?.contains("images.follow_links") == true)
 
         try shop.configure("", images: "follow_links = true\n")
@@ -114,9 +191,9 @@ struct HostilePhotoTests {
         #expect(
             followed.keys.sorted() == [
                 "folder.jpg", "loop.jpg", "nowhere.jpg", "outside.jpg", "process.jpg",
-                "system.jpg", "zz-hats",
+                "system.jpg", "through.jpg", "zz-hats",
             ])
-        for name in ["outside.jpg", "system.jpg", "process.jpg"] {
+        for name in ["through.jpg", "outside.jpg", "system.jpg", "process.jpg"] {
             #expect(followed[name]?.contains("leads out of the image folder") == true, "\(name)")
         }
         for name in ["inside", "absolute"] {

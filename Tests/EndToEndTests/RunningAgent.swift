@@ -88,6 +88,7 @@ struct LiveStatus: Decodable {
             let pollReason: String?
             let overflows: Int
         }
+        let processID: Int
         let state: String
         let heldBack: Int
         let trouble: String?

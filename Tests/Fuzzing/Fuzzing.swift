@@ -56,6 +56,7 @@ private enum FuzzTarget: String, CaseIterable {
             }
             if let reply = try? ReadingReply(bytes) {
                 precondition((try? ReadingReply(reply.bytes)) == reply)
+                if case .failed(let error) = reply { precondition(!error.description.isEmpty) }
                 let shape = PictureShape(width: 2, height: 2, fit: .stretch, filter: .nearest)
                 for count in [0, 15, 16] {
                     let output = [UInt8](repeating: 0, count: count)

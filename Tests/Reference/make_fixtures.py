@@ -299,6 +299,7 @@ def profile_fixtures(fixtures, photo):
     inks = ImageCms.profileToProfile(photo, ImageCms.createProfile("sRGB"), str(CMYK_PROFILE), outputMode="CMYK")
     fixtures.add("cmyk-profile.jpg", encoded(inks, "JPEG", quality=95, icc_profile=CMYK_PROFILE.read_bytes()), tolerance=6)
     fixtures.add("p3.png", encoded(photo, "PNG", icc_profile=p3), tolerance=3)
+    fixtures.add("broken-profile.png", png(np.asarray(photo), 8, 2, False, [(b"iCCP", b"p\0\0" + zlib.compress(b"no profile " * 40))]), seen=photo)
     fixtures.add("grey-profile.png", encoded(photo.convert("L"), "PNG", icc_profile=profile(b"GRAY", {b"kTRC": 1.8})), tolerance=3)
     fixtures.add("p3.webp", encoded(photo, "WEBP", lossless=True, icc_profile=p3), tolerance=3)
     faded = photo.copy()
@@ -445,6 +446,9 @@ def fit_fixtures(fixtures, photos):
     middle = Image.new("RGB", (4000, 4000), WHITE)
     middle.paste(upright_rgb(Image.open(photos[0])).resize((500, 500)), (1700, 1800))
     fixtures.add("product-in-the-middle.jpg", encoded(middle, "JPEG", quality=92, subsampling=0), trim=True)
+    flat = Image.new("RGB", (4000, 4000), WHITE)
+    flat.paste(upright_rgb(Image.open(photos[0])).resize((3800, 450)), (100, 1800))
+    fixtures.add("flat-product.jpg", encoded(flat, "JPEG", quality=92, subsampling=0), trim=True)
     blank = Image.new("RGB", (300, 200), (250, 250, 250))
     fixtures.add("blank.png", encoded(blank, "PNG"), trim=True)
 
@@ -501,6 +505,9 @@ def imaging_fixtures(photos, folder):
     (broken / "large-text.png").write_bytes(png(samples, 8, 2, False, [(b"tEXt", b"Comment\0" + b"x" * 100_000)]))
     (broken / "large-profile.jpg").write_bytes(encoded(small, "JPEG", icc_profile=profile(b"RGB ", ADOBE_RGB, padding=100_000)))
     (broken / "large-exif.webp").write_bytes(encoded(small, "WEBP", exif=b"Exif\0\0" + b"x" * 100_000))
+    large = (b"iCCP", b"p\0\0" + zlib.compress(profile(b"RGB ", ADOBE_RGB, padding=100_000)))
+    (broken / "large-profile.png").write_bytes(png(samples, 8, 2, False, [large]))
+    (broken / "line.png").write_bytes(encoded(Image.new("RGB", (20_001, 1)), "PNG"))
     frames = [small.rotate(9 * n).resize((30, 40)) for n in range(40)]
     (broken / "frames.gif").write_bytes(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     (broken / "frames.webp").write_bytes(encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
