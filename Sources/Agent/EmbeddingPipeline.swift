@@ -120,7 +120,7 @@ struct EmbeddingPipeline {
 
     /// A photo on its way: all that can be done without the network has been done.
     private enum Preparation: Sendable {
-        case picture(FileStamp, ContentDigest, PhotoReader.Reading)
+        case picture(FileStamp, ContentDigest, PhotoWorkers.Reading)
         case settled(Outcome)
     }
 
@@ -165,7 +165,7 @@ struct EmbeddingPipeline {
         case .picture(let stamp, let digest, let reading):
             do throws(EmbeddingError) {
                 return .embedded(
-                    stamp, digest, try lane.embed(reading.picture), notes: reading.description.notes)
+                    stamp, digest, try lane.embed(reading.picture), notes: reading.description?.notes ?? [])
             } catch {
                 switch error {
                 case .noDirection: return .refused(stamp, digest, reason: error.description)

@@ -2,6 +2,7 @@ import Embedding
 import Foundation
 import Imaging
 import Products
+import Sandbox
 import Settings
 
 /// What a photo is and what the network will see of it.
@@ -18,7 +19,8 @@ package struct PhotoInspection: Sendable {
     /// - Parameter file: any path.
     package init(of file: String, settings: Settings, executable: String) throws(AgentError) {
         let manifest = try inRooms { try ModelManifest(settings: settings, executable: executable) }
-        let workers = PhotoWorkers(settings: settings, manifest: manifest, executable: executable)
+        let workers = PhotoWorkers(
+            settings: settings, manifest: manifest, executable: executable, describesAll: true)
         let url = URL(fileURLWithPath: file).resolvingSymlinksInPath()
         guard FileManager.default.fileExists(atPath: url.path), let path = ImagePath(url.lastPathComponent)
         else { throw .unknownProduct(file) }
@@ -33,7 +35,10 @@ package struct PhotoInspection: Sendable {
         }
         switch try inRooms({ try workers.read(bytes) }) {
         case .success(let reading):
-            description = reading.description
+            guard let found = reading.description else {
+                throw .unreadablePhoto(path: file, reason: WorkerFailure.nonsense.description)
+            }
+            description = found
             picture = reading.picture
         case .failure(let failure):
             throw .unreadablePhoto(path: file, reason: failure.description)

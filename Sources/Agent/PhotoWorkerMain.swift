@@ -20,9 +20,9 @@ package enum PhotoWorkerMain {
                 { photo in
                     do throws(ImagingError) {
                         let reading = try setup.reader.read(photo)
-                        return WorkerChannel.Answer(
-                            message: ReadingReply.read(reading.description).bytes,
-                            output: reading.picture.pixels)
+                        let isRemarkable = setup.describesAll || !reading.description.notes.isEmpty
+                        let reply = isRemarkable ? ReadingReply.read(reading.description) : .unremarkable
+                        return WorkerChannel.Answer(message: reply.bytes, output: reading.picture.pixels)
                     } catch {
                         return WorkerChannel.Answer(message: ReadingReply.failed(error).bytes, output: [])
                     }

@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Products
 import Sandbox
 import Synchronization
 
@@ -23,10 +24,17 @@ package final class PhotoWorkers: Sendable {
         }
     }
 
+    package struct Reading: Hashable, Sendable {
+        package let picture: Picture
+        /// What the photo is; nil where that was not asked for and there is nothing to note.
+        package let description: PhotoDescription?
+    }
+
     private let executable: String
     private let reader: PhotoReader
     private let limits: WorkerLimits
     private let isContained: Bool
+    private let describesAll: Bool
     private let free: DispatchSemaphore
     private let shared = Mutex(Shared())
 
@@ -43,13 +51,16 @@ package final class PhotoWorkers: Sendable {
     ///   - executable: the path of this program.
     ///   - count: how many photos may be read at once.
     ///   - isContained: whether workers give up what they do not need.
+    ///   - describesAll: whether every reading has a description.
     package init(
-        executable: String, reader: PhotoReader, count: Int, limits: WorkerLimits, isContained: Bool
+        executable: String, reader: PhotoReader, count: Int, limits: WorkerLimits, isContained: Bool,
+        describesAll: Bool = false
     ) {
         self.executable = executable
         self.reader = reader
         self.limits = limits
         self.isContained = isContained
+        self.describesAll = describesAll
         free = DispatchSemaphore(value: count)
     }
 
@@ -68,7 +79,7 @@ package final class PhotoWorkers: Sendable {
     /// The picture of a photo and what the photo is.
     ///
     /// - Throws: `SandboxError` where no worker can be started: that is not the photo's fault.
-    package func read(_ bytes: [UInt8]) throws(SandboxError) -> Result<PhotoReader.Reading, Failure> {
+    package func read(_ bytes: [UInt8]) throws(SandboxError) -> Result<Reading, Failure> {
         // Before anything is copied or started.
         guard bytes.count <= reader.limits.fileBytes else {
             return .failure(.refused(.fileTooLarge(bytes: bytes.count, limit: reader.limits.fileBytes)))
@@ -98,7 +109,8 @@ package final class PhotoWorkers: Sendable {
     }
 
     private func start() throws(SandboxError) -> Worker {
-        let setup = WorkerSetup(reader: reader, limits: limits, isContained: isContained)
+        let setup = WorkerSetup(
+            reader: reader, limits: limits, isContained: isContained, describesAll: describesAll)
         let worker = try Worker(
             program: executable, argument: Self.command, setup: setup.bytes,
             inputBytes: reader.limits.fileBytes, outputBytes: reader.shape.pictureBytes, limits: limits)

@@ -58,7 +58,9 @@ extension PhotoReader {
 }
 
 extension PhotoWorkers {
-    convenience init(settings: Settings, manifest: ModelManifest, executable: String) {
+    convenience init(
+        settings: Settings, manifest: ModelManifest, executable: String, describesAll: Bool = false
+    ) {
         let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         self.init(
             // By this name the kernel runs the very program that runs now, whatever was installed meanwhile.
@@ -68,7 +70,7 @@ extension PhotoWorkers {
             count: max(2, settings.effectiveThreads),
             limits: WorkerLimits(
                 memoryBytes: settings.workerMemoryBytes, timeoutSeconds: settings.workerTimeoutSeconds),
-            isContained: settings.isSandboxed)
+            isContained: settings.isSandboxed, describesAll: describesAll)
     }
 }
 

@@ -61,8 +61,12 @@ int imgrec_spawn_worker(const char *program, const char *argument, int channel, 
     for (int i = 0; i < 3 && !error; i++)
         error = posix_spawn_file_actions_addopen(&files, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
     if (!error) error = posix_spawn_file_actions_addclosefrom_np(&files, IMGREC_WORKER_OUTPUT + 1);
-    // One heap for all threads, and no address space set aside for others.
-    char *const environment[] = {"LC_ALL=C", "MALLOC_ARENA_MAX=1", "SWIFT_BACKTRACE=enable=no", NULL};
+    // One heap for all threads, and no address space set aside for others. It keeps what a usual photo takes from one to the
+    // next: pages that are given back have to be cleared again, which costs a fifth of the time of a small PNG.
+    char *const environment[] = {
+        "LC_ALL=C", "MALLOC_ARENA_MAX=1", "MALLOC_MMAP_THRESHOLD_=33554432", "MALLOC_TRIM_THRESHOLD_=33554432",
+        "SWIFT_BACKTRACE=enable=no", NULL,
+    };
     char *const arguments[] = {"imgrec-agent", (char *)argument, NULL};
     if (!error) error = posix_spawn(process, program, &files, &attributes, arguments, environment);
     for (int i = 0; i < 3; i++)

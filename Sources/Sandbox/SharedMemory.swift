@@ -32,7 +32,7 @@ final class SharedMemory: @unchecked Sendable {  // the owner of the worker uses
     }
 
     /// A copy of the first bytes, which nobody can change any more.
-    func read(_ count: Int) -> [UInt8] { Array(bytes.prefix(count)) }
+    func read(_ count: Int) -> [UInt8] { Array(UnsafeRawBufferPointer(rebasing: bytes.prefix(count))) }
 
     /// Gives the memory back.
     func forget(_ count: Int) { imgrec_forget_pages(bytes.baseAddress, count) }

@@ -34,7 +34,7 @@ package enum WorkerChannel {
                 exit(64)
             }
             _ = imgrec_set_cpu_deadline(UInt64(limits.timeoutSeconds))
-            let answer = answer(Array(memory.input.prefix(count)))
+            let answer = answer(Array(UnsafeRawBufferPointer(rebasing: memory.input.prefix(count))))
             answer.output.withUnsafeBytes {
                 memory.output.copyMemory(
                     from: UnsafeRawBufferPointer(rebasing: $0.prefix(memory.output.count)))

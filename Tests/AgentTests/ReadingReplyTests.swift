@@ -12,7 +12,7 @@ struct ReadingReplyTests {
 
     private func result(
         _ text: String, output: Int = 16
-    ) throws(WorkerFailure) -> Result<PhotoReader.Reading, ImagingError> {
+    ) throws(WorkerFailure) -> Result<PhotoWorkers.Reading, ImagingError> {
         try ReadingReply(Array(text.utf8)).result([UInt8](repeating: 7, count: output), shape: shape)
     }
 
@@ -34,6 +34,7 @@ struct ReadingReplyTests {
         let text = Self.read.replacing("NOTES", with: "[]")
         #expect(throws: WorkerFailure.nonsense) { try result(text, output: count) }
         #expect(throws: Never.self) { try result(text) }
+        #expect(throws: WorkerFailure.nonsense) { try result("k", output: count) }
     }
 
     @Test("numbers that no photo has end nobody, and words are cut to a sentence")
@@ -52,8 +53,9 @@ struct ReadingReplyTests {
         #expect(damaged == .failure(.damaged(reason: String(repeating: "x", count: 300))))
         let notes = "[" + (0..<100).map { _ in "\"\(long.prefix(400))\"" }.joined(separator: ",") + "]"
         let reading = try result(Self.read.replacing("NOTES", with: notes)).get()
-        #expect(reading.description.notes.count == 8)
-        #expect(reading.description.notes.allSatisfy { $0.count == 300 })
+        #expect(reading.description?.notes.count == 8)
+        #expect(reading.description?.notes.allSatisfy { $0.count == 300 } == true)
+        #expect(try result("k").get().description == nil)
     }
 
     @Test("a worker's setup is read as it was written")
@@ -64,7 +66,8 @@ struct ReadingReplyTests {
                 background: .init(red: 1, green: 2, blue: 3)),
             limits: .init(fileBytes: 1, pixels: 2))
         let limits = WorkerLimits(memoryBytes: 1 << 40, timeoutSeconds: 7)
-        let setup = WorkerSetup(WorkerSetup(reader: reader, limits: limits, isContained: true).bytes)
+        let setup = WorkerSetup(
+            WorkerSetup(reader: reader, limits: limits, isContained: true, describesAll: false).bytes)
         #expect(setup?.reader == reader && setup?.limits == limits && setup?.isContained == true)
         #expect(WorkerSetup([1, 2, 3]) == nil)
     }

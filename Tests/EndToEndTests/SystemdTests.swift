@@ -135,11 +135,11 @@ struct SystemdTests {
             call = ctypes.CDLL(None, use_errno=True).ptrace
             assert call(seize, work, None, None) == 0 and call(interrupt, work, None, None) == 0
             print("frozen", flush=True)
-            time.sleep(8)  # what is traced does not end before its tracer does
+            time.sleep(10)  # what is traced does not end before its tracer does
             X
             process=$(systemctl show --property=MainPID --value imgrec-agent)
             python3 /root/freeze $process >/root/frozen 2>&1 &
-            for _ in $(seq 50); do grep -q frozen /root/frozen && break; sleep 0.1; done
+            for _ in $(seq 300); do grep -q frozen /root/frozen && break; sleep 0.1; done
             grep frozen /root/frozen
             curl --silent --fail --unix-socket /run/imgrec-agent/control.socket http://agent/healthz
             """)
