@@ -6,7 +6,8 @@ import Testing
 
 @testable import Watching
 
-@Suite("Watching a folder", .serialized, .underUsualKernelLimits)  // libinotifytools has one queue in a process
+// libinotifytools has one queue in a process.
+@Suite("Watching a folder", .serialized, .underUsualKernelLimits)
 struct FolderWatcherTests {
     private let folder: TemporaryFolder
     private let manager = FileManager.default
