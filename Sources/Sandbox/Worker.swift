@@ -40,9 +40,10 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
             throw .cannotStart(doing: "making a channel", errno: errno)
         }
         channel = ends[0]
-        defer { close(ends[1]) }
         var process: pid_t = 0
         let error = imgrec_spawn_worker(program, argument, ends[1], readable, output.descriptor, &process)
+        // As long as it is open here, the worker's end would not be noticed.
+        close(ends[1])
         guard error == 0 else {
             close(channel)
             throw .cannotStart(doing: "running \(program)", errno: error)
