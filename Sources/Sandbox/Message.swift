@@ -82,7 +82,7 @@ enum WorkerGreeting: Hashable {
     case contained(Containment)
     case failed(String)
     /// It said nothing.
-    case ended(Int?)
+    case ended
 
     init(_ bytes: [UInt8]) {
         switch bytes.first {

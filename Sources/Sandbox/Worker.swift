@@ -49,7 +49,7 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
             throw .cannotStart(doing: "running \(program)", errno: error)
         }
         self.process = process
-        var greeting = WorkerGreeting.ended(nil)
+        var greeting = WorkerGreeting.ended
         if Message.send(setup, to: channel) {
             switch Message.receive(from: channel, seconds: Self.startSeconds) {
             case .message(let bytes): greeting = WorkerGreeting(bytes)

@@ -269,7 +269,23 @@ struct PhotoFileTests {
         try FileManager.default.createSymbolicLink(
             atPath: "\(folder.path)/link.jpg", withDestinationPath: "/etc/passwd")
         #expect(mkfifo("\(folder.path)/pipe.jpg", 0o644) == 0)
-        for name in ["link.jpg", "pipe.jpg"] {
+        try FileManager.default.createDirectory(
+            atPath: "\(folder.path)/folder.jpg", withIntermediateDirectories: true)
+        // A socket, whose address has room for 107 bytes.
+        let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let path = "\(folder.path)/socket.jpg"
+        try #require(path.utf8.count < MemoryLayout.size(ofValue: address.sun_path))
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let isBound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(isBound == 0)
+        for name in ["link.jpg", "pipe.jpg", "folder.jpg", "socket.jpg"] {
             #expect(throws: PhotoFileError.notAFile) {
                 try PhotoFile.read(ImagePath(name)!, in: folder.path, limit: 100)
             }
