@@ -20,9 +20,9 @@ from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 AGENT, BENCHMARK = ROOT / ".build/release/imgrec-agent", ROOT / ".build/release/ReadingBenchmark"
-SECONDS = 1.0
 ROUNDS = 5
-SIZES = {"0.2 MP": (387, 516), "2 MP": (1224, 1632), "12 MP": (3000, 4000)}
+# Width, height, and for how many seconds each is read in a turn: some dozens of photos.
+SIZES = {"0.2 MP": (387, 516, 1), "2 MP": (1224, 1632, 2), "12 MP": (3000, 4000, 6)}
 FORMATS = {
     "JPEG": dict(format="JPEG", quality=90),
     "PNG": dict(format="PNG"),
@@ -50,12 +50,12 @@ def pillow_process(data, seconds):
     return count / (time.perf_counter() - start)
 
 
-def pillow_rate(pool, data):
-    return sum(pool.map(pillow_process, [data] * os.cpu_count(), [SECONDS] * os.cpu_count()))
+def pillow_rate(pool, data, seconds):
+    return sum(pool.map(pillow_process, [data] * os.cpu_count(), [seconds] * os.cpu_count()))
 
 
-def own_rate(way, file):
-    output = subprocess.run([BENCHMARK, AGENT, str(SECONDS), way, file], check=True, stdout=subprocess.PIPE, text=True).stdout
+def own_rate(way, file, seconds):
+    output = subprocess.run([BENCHMARK, AGENT, str(seconds), way, file], check=True, stdout=subprocess.PIPE, text=True).stdout
     return float(output)
 
 
@@ -66,14 +66,18 @@ def main():
     print("                    workers   in process   Pillow     workers : Pillow   containment costs")
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ProcessPoolExecutor() as pool:
         for format, options in FORMATS.items():
-            for name, size in SIZES.items():
+            for name, (width, height, seconds) in SIZES.items():
+                size = (width, height)
                 file = pathlib.Path(folder) / f"{format}-{name}"
                 # A little noise, as a camera leaves it: without, an enlarged photo is easier to decode than a real one.
                 large = source.resize(size, Image.Resampling.LANCZOS)
                 noise = Image.effect_noise(size, 12).convert("RGB")
                 Image.blend(large, noise, 0.06).save(file, **options)
                 data = file.read_bytes()
-                rounds = [(own_rate("workers", file), own_rate("inProcess", file), pillow_rate(pool, data)) for _ in range(ROUNDS)]
+                rounds = [
+                    (own_rate("workers", file, seconds), own_rate("inProcess", file, seconds), pillow_rate(pool, data, seconds))
+                    for _ in range(ROUNDS)
+                ]
                 workers, inside, pillow = (statistics.median(column) for column in zip(*rounds))
                 ratio = statistics.median(one[0] / one[2] for one in rounds)
                 cost = statistics.median(1 - one[0] / one[1] for one in rounds)

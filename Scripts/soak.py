@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -229,6 +230,8 @@ def main():
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 120
     kill_count = int(sys.argv[3]) if len(sys.argv) > 3 else 100
     before = QUEUE.read_text()
+    # Also where it is ended from outside, the kernel's setting becomes what it was.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     try:
         QUEUE.write_text(f"{SHORT_QUEUE}\n")
     except OSError:
