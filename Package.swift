@@ -50,10 +50,10 @@ let fuzzing: [Target] =
 
 func rooms(
     _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [],
-    tests: [Target.Dependency] = []
+    settings: [SwiftSetting] = [], tests: [Target.Dependency] = []
 ) -> [Target] {
     [
-        .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: room),
+        .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: room + settings),
         .testTarget(
             name: "\(name)Tests",
             dependencies: [.byName(name: name), "TestSupport"] + dependencies + tests,
@@ -114,6 +114,11 @@ let package = Package(
             path: "Tests/ReadingBenchmark", swiftSettings: room,
             linkerSettings: openVINOLibraries + withoutCurl),
         .executableTarget(
+            name: "NeighbourBenchmark",
+            dependencies: ["Agent", "Catalogue", "Neighbours", "Products", "CNoNetwork"],
+            path: "Tests/NeighbourBenchmark", swiftSettings: room,
+            linkerSettings: openVINOLibraries + withoutCurl),
+        .executableTarget(
             name: "SandboxProbe", dependencies: ["Sandbox"], path: "Tests/SandboxProbe", swiftSettings: room),
         .target(
             name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
@@ -125,7 +130,10 @@ let package = Package(
         + rooms("Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"])
         + rooms("Sandbox", ["CSandbox"], tests: ["SandboxProbe"])
         + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
-        + rooms("Neighbours", ["Products", "CNeighbourKernels"])
+        // Optimised in debug builds too, as the kernels are: thousands of tables are computed in the tests.
+        + rooms(
+            "Neighbours", ["Products", "CNeighbourKernels"],
+            settings: [.unsafeFlags(["-O"], .when(configuration: .debug))])
         + rooms("Catalogue", ["Products", grdb])
         + rooms("Publishing", ["Products", "CLinux"], resources: [.embedInCode("Resources/gallery.html")])
         + rooms("Systemd", [log])

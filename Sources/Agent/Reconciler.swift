@@ -2,7 +2,6 @@ import Catalogue
 import Embedding
 import Foundation
 import Imaging
-import Neighbours
 import Products
 import Publishing
 import Sandbox
@@ -72,7 +71,7 @@ package final class Reconciler {
     private var lock: StateLock?
     private var opened: Opened?
     /// In step with the neighbour table of the catalogue; nil where that is not known.
-    private var table: NeighbourTable?
+    private var table: RankingTable?
     private var recentlyGone = RecentlyGone()
 
     /// What the catalogue knows; nil until it is open.
@@ -159,6 +158,7 @@ package final class Reconciler {
             // Lists of another model stay as they are until those of this one are ready.
             if try opened.catalogue.rankingState().model == opened.model {
                 try publish(opened, everything: false, Options(), &report)
+                table = try loadTable(opened)
             }
             _ = try network.model()
         }
@@ -426,50 +426,22 @@ package final class Reconciler {
         _ affected: Set<ProductID>, _ departures: Departures, _ state: RankingState, _ options: Options,
         isOtherModel: Bool, _ opened: Opened, _ report: inout ReconcileReport
     ) throws {
-        let catalogue = opened.catalogue
-        let count = settings.recommendationCount
-        let ranked = try catalogue.rankedProducts(among: affected)
-        let vectors: [(product: ProductID, embedding: Embedding)]
-        var gone: Set<ProductID>
-        if isOtherModel {
-            vectors = try catalogue.productVectors(of: opened.model, without: departures.paths)
-            gone = Set(try catalogue.rankedProducts())
-        } else {
-            vectors = try catalogue.vectors(
-                of: affected.sorted(), model: opened.model, without: departures.paths)
-            gone = Set(ranked)
-        }
-        for (product, _) in vectors { gone.remove(product) }
-
-        var table = self.table.take()
-        let isFresh = isOtherModel || table?.count != count
-        if isFresh || table == nil {
-            let rows = isOtherModel ? [:] : try catalogue.neighbourRows()
-            let known =
-                isOtherModel
-                ? []
-                : try catalogue.productVectors(of: opened.model).filter {
-                    rows[$0.product] != nil && !affected.contains($0.product)
-                }
-            table = NeighbourTable(known, rows: rows, dimension: source.manifest.dimension, count: count)
-        }
-        var changes: [(product: ProductID, embedding: Embedding?)] = vectors.map {
-            ($0.product, $0.embedding)
-        }
-        changes += gone.map { ($0, nil) }
-        progress(.ranking(done: 0, of: vectors.count))
-        let change = try table!.update(changes, threads: settings.effectiveThreads) { done, total in
-            progress(.ranking(done: done, of: total))
-            if options.isStopping() { throw AgentError.stopped }
-        }
-        report.products = table!.productCount
-        // Another count changes every row, also where its neighbours are as they were.
-        let rows = isFresh ? table!.rows : change.rows
-        let settled = isOtherModel ? Array(affected.union(vectors.map(\.product))) : Array(affected)
-        try catalogue.rank(
-            rows, removed: gone.sorted(), count: count, model: opened.model, settled: settled.sorted(),
-            departures: departures)
+        // What fails half-way is read again from the catalogue.
+        let table = try self.table.take() ?? loadTable(opened)
+        let change = try table.update(
+            affected, isWhole: isOtherModel || state.count != table.count, without: departures,
+            progress: { [progress] in progress(.ranking(done: $0, of: $1)) }, isStopping: options.isStopping)
+        report.products = table.productCount
+        try opened.catalogue.rank(
+            change.changed, neighbours: table.neighbours, removed: change.removed, pools: table.poolChange(),
+            count: table.count, model: opened.model, settled: change.settled, departures: departures)
         self.table = table
+    }
+
+    private func loadTable(_ opened: Opened) throws -> RankingTable {
+        try RankingTable(
+            catalogue: opened.catalogue, model: opened.model, dimension: source.manifest.dimension,
+            count: settings.recommendationCount, threads: settings.effectiveThreads)
     }
 
     /// Whether so many vanishing products look like a folder that is not there rather than like a change.

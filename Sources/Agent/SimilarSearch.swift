@@ -70,9 +70,7 @@ package struct SimilarSearch {
                 return answer(product.text, isProduct: true, try neighbours(of: product, count: count))
             }
             let embedding = try embedding(ofFile: name)
-            let vectors = try catalogue.productVectors(of: model)
-            return answer(
-                name, isProduct: false, table(vectors).nearest(to: embedding, count: count))
+            return answer(name, isProduct: false, try nearest(to: embedding, besides: nil, count: count))
         }
     }
 
@@ -90,13 +88,16 @@ package struct SimilarSearch {
     private func neighbours(of product: ProductID, count: Int) throws -> [Neighbour] {
         let stored = try catalogue.neighbours(of: product) ?? []
         if count <= (try catalogue.rankingState().count) { return stored }
-        let vectors = try catalogue.productVectors(of: model)
-        guard let own = vectors.first(where: { $0.product == product }) else { return stored }
-        return table(vectors).nearest(to: own.embedding, count: count) { $0 != product }
+        guard let own = try catalogue.vectors(of: [product], model: model).first else { return stored }
+        return try nearest(to: own.embedding, besides: product, count: count)
     }
 
-    private func table(_ vectors: [(product: ProductID, embedding: Products.Embedding)]) -> NeighbourTable {
-        NeighbourTable(vectors, dimension: source.manifest.dimension, count: 1)
+    private func nearest(to vector: Products.Embedding, besides product: ProductID?, count: Int) throws
+        -> [Neighbour]
+    {
+        var search = FlatSearch([(vector, product)], count: count)
+        try catalogue.forEachVectors(of: model, inGroupsOf: 256) { search.offer($0, threads: 1) }
+        return search.results[0]
     }
 
     private func embedding(ofFile name: String) throws -> Products.Embedding {

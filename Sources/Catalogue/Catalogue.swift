@@ -14,6 +14,7 @@ import Products
 package final class Catalogue: Sendable {
     let database: DatabasePool
     package let file: String
+    package let stateFolder: String
 
     package static let fileName = "catalogue.sqlite"
 
@@ -26,10 +27,13 @@ package final class Catalogue: Sendable {
             throw .cannotCreate(folder: stateFolder, reason: "\(error.localizedDescription)")
         }
         self.file = file
+        self.stateFolder = stateFolder
         database = try attempt(file) {
             var configuration = Configuration()
             configuration.busyMode = .timeout(10)
             configuration.label = "catalogue"
+            // Pages that a long transaction changes; SQLite's default of 2 MB would be written and read many times.
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -32768") }
             let pool = try DatabasePool(path: file, configuration: configuration)
             if try pool.read(Schema.migrator.hasBeenSuperseded) {
                 throw CatalogueError.fromNewerVersion(file: file)

@@ -7,6 +7,7 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
     case damaged(file: String, message: String)
     case fromNewerVersion(file: String)
     case failed(file: String, message: String)
+    case vectors(file: String, reason: String)
 
     init(file: String, _ error: DatabaseError) {
         switch error.resultCode {
@@ -27,6 +28,8 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
             "\(file) is damaged (\(message)). Delete it and run 'imgrec-agent reconcile': it is made anew from the photos."
         case .fromNewerVersion(let file):
             "\(file) was made by a newer imgrec-agent. Install that version, or delete the file: it is made anew from the photos."
+        case .vectors(let file, let reason):
+            "\(file) cannot be read or written: \(reason). Mend that and run again; the file may be deleted, it is made anew."
         case .failed(let file, let message):
             "\(file): \(message)"
         }

@@ -95,7 +95,7 @@ extension Catalogue {
     }
 
     /// Reads with a body whose own errors are passed through as they are.
-    private func walk(_ body: (Database) throws -> Void) throws {
+    func walk(_ body: (Database) throws -> Void) throws {
         do {
             try database.read(body)
         } catch let passed as Passed {
@@ -105,9 +105,9 @@ extension Catalogue {
         }
     }
 
-    private struct Passed: Error { let error: any Error }
+    struct Passed: Error { let error: any Error }
 
-    private static func passOn(_ body: () throws -> Void) throws {
+    static func passOn(_ body: () throws -> Void) throws {
         do { try body() } catch { throw Passed(error: error) }
     }
 

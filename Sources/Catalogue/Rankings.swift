@@ -30,6 +30,9 @@ package struct RankingState: Hashable, Sendable {
 }
 
 extension Catalogue {
+    /// From how many changed rows on the neighbour table's index is made anew.
+    private static let bulkRows = 5000
+
     package func rankingState() throws(CatalogueError) -> RankingState {
         try read { database in
             let row = try Row.fetchOne(database, sql: "SELECT model, count, is_held_back FROM ranking")!
@@ -78,24 +81,60 @@ extension Catalogue {
 
     /// Each product's vector: the normalised mean of those of its photos, without the photos that depart.
     ///
-    /// - Returns: in the order of the ids.
-    package func productVectors(
-        of model: ModelNumber, without departing: Set<ImagePath> = []
-    ) throws(CatalogueError) -> [(product: ProductID, embedding: Embedding)] {
-        try read { database in
-            try self.vectors(
-                Row.fetchCursor(
-                    database,
-                    sql: """
-                        SELECT image.product, image.path, embedding.vector FROM image
-                        JOIN embedding ON embedding.digest = image.digest AND embedding.model = ?
-                        ORDER BY image.product, image.path
-                        """,
-                    arguments: [model.id]), without: departing)
+    /// - Parameters:
+    ///   - groupLength: how many the body is given at a time.
+    ///   - body: called with one group after another, in the order of the ids; what it throws ends the walk and is
+    ///     thrown on.
+    package func forEachVectors(
+        of model: ModelNumber, without departing: Set<ImagePath> = [], inGroupsOf groupLength: Int,
+        _ body: ([(product: ProductID, embedding: Embedding)]) throws -> Void
+    ) throws {
+        try walk { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT image.product, image.path, embedding.vector FROM image
+                    JOIN embedding ON embedding.digest = image.digest AND embedding.model = ?
+                    ORDER BY image.product, image.path
+                    """,
+                arguments: [model.id])
+            var group: [(product: ProductID, embedding: Embedding)] = []
+            try self.forEachVector(rows, without: departing) { product, embedding in
+                group.append((product, embedding))
+                guard group.count == groupLength else { return }
+                try Self.passOn { try body(group) }
+                group.removeAll(keepingCapacity: true)
+            }
+            if !group.isEmpty { try Self.passOn { try body(group) } }
         }
     }
 
-    /// The vectors of some products, as `productVectors(of:without:)` gives them.
+    /// The products that have a vector of a model, without the photos that depart; in the order of their ids.
+    package func embeddedProducts(of model: ModelNumber, without departing: Set<ImagePath> = [])
+        throws(CatalogueError) -> [ProductID]
+    {
+        try read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT image.product, image.path FROM image
+                    JOIN embedding ON embedding.digest = image.digest AND embedding.model = ?
+                    ORDER BY image.product
+                    """,
+                arguments: [model.id])
+            var products: [ProductID] = []
+            while let row = try rows.next() {
+                if !departing.isEmpty, let path = ImagePath(row["path"] as String), departing.contains(path) {
+                    continue
+                }
+                let product = ProductID(row["product"] as String)
+                if products.last != product { products.append(product) }
+            }
+            return products
+        }
+    }
+
+    /// The vectors of some products, as `forEachVectors` gives them.
     package func vectors(
         of products: some Sequence<ProductID>, model: ModelNumber, without departing: Set<ImagePath> = []
     ) throws(CatalogueError) -> [(product: ProductID, embedding: Embedding)] {
@@ -109,17 +148,16 @@ extension Catalogue {
             var vectors: [(product: ProductID, embedding: Embedding)] = []
             for product in products {
                 let rows = try Row.fetchCursor(statement, arguments: [model.id, product.text])
-                vectors += try self.vectors(rows, without: departing)
+                try self.forEachVector(rows, without: departing) { vectors.append(($0, $1)) }
             }
             return vectors
         }
     }
 
     /// - Parameter rows: a vector of a photo each, photos of one product after one another.
-    private func vectors(_ rows: RowCursor, without departing: Set<ImagePath>) throws -> [(
-        product: ProductID, embedding: Embedding
-    )] {
-        var vectors: [(ProductID, Embedding)] = []
+    private func forEachVector(
+        _ rows: RowCursor, without departing: Set<ImagePath>, _ body: (ProductID, Embedding) throws -> Void
+    ) throws {
         var current: (product: ProductID, embeddings: [Embedding])?
         while let row = try rows.next() {
             if !departing.isEmpty, let path = ImagePath(row["path"] as String), departing.contains(path) {
@@ -133,14 +171,11 @@ extension Catalogue {
             if current?.product == product {
                 current?.embeddings.append(embedding)
             } else {
-                if let (product, embeddings) = current {
-                    vectors.append((product, Embedding(meanOf: embeddings)))
-                }
+                if let (product, embeddings) = current { try body(product, Embedding(meanOf: embeddings)) }
                 current = (product, [embedding])
             }
         }
-        if let (product, embeddings) = current { vectors.append((product, Embedding(meanOf: embeddings))) }
-        return vectors
+        if let (product, embeddings) = current { try body(product, Embedding(meanOf: embeddings)) }
     }
 
     /// How many ready photos have no vector of a model, those that depart left out.
@@ -163,13 +198,16 @@ extension Catalogue {
     /// change, and products whose file may change are marked due.
     ///
     /// - Parameters:
-    ///   - rows: products that are new or have other neighbours, with these, the most similar first.
+    ///   - changed: products that are new or may have other neighbours.
+    ///   - neighbours: those of a product, the most similar first.
     ///   - removed: products that have no row any more.
+    ///   - pools: what is to be kept for the next run.
     ///   - count: how many neighbours were asked for.
     ///   - settled: products that the table is no longer behind with.
     package func rank(
-        _ rows: [(product: ProductID, neighbours: [Neighbour])], removed: [ProductID], count: Int,
-        model: ModelNumber, settled: [ProductID], departures: Departures
+        _ changed: [ProductID], neighbours: (ProductID) -> [Neighbour], removed: [ProductID],
+        pools: PoolChange,
+        count: Int, model: ModelNumber, settled: [ProductID], departures: Departures
     ) throws(CatalogueError) {
         try write { database in
             var looked = Set(settled)
@@ -187,19 +225,26 @@ extension Catalogue {
                 try database.run(sql: "DELETE FROM product WHERE id = ?", arguments: [product.text])
                 looked.insert(product)
             }
-            for (product, neighbours) in rows {
-                try database.run(
-                    sql: "INSERT OR IGNORE INTO product (id) VALUES (?)", arguments: [product.text])
+            // An index that most of a table is new to is sorted sooner than filled.
+            let isBulk = changed.count > Self.bulkRows
+            if isBulk { try database.execute(sql: "DROP INDEX neighbour_neighbour") }
+            let addProduct = try database.cachedStatement(
+                sql: "INSERT OR IGNORE INTO product (id) VALUES (?)")
+            let clear = try database.cachedStatement(sql: "DELETE FROM neighbour WHERE product = ?")
+            let add = try database.cachedStatement(
+                sql: "INSERT INTO neighbour (product, rank, neighbour, score) VALUES (?, ?, ?, ?)")
+            for product in changed {
+                let neighbours = neighbours(product)
+                try addProduct.execute(arguments: [product.text])
                 guard try Self.neighbours(of: product, database) != neighbours else { continue }
                 looked.insert(product)
-                try database.run(
-                    sql: "DELETE FROM neighbour WHERE product = ?", arguments: [product.text])
+                try clear.execute(arguments: [product.text])
                 for (index, neighbour) in neighbours.enumerated() {
-                    try database.run(
-                        sql: "INSERT INTO neighbour (product, rank, neighbour, score) VALUES (?, ?, ?, ?)",
+                    try add.execute(
                         arguments: [product.text, index + 1, neighbour.product.text, Double(neighbour.score)])
                 }
             }
+            if isBulk { try database.execute(sql: Schema.neighbourIndex) }
             for product in looked {
                 try database.run(
                     sql: """
@@ -220,6 +265,9 @@ extension Catalogue {
             for product in settled {
                 try database.run(sql: "DELETE FROM unranked WHERE product = ?", arguments: [product.text])
             }
+            try pools.save(database, model)
+            try database.run(
+                sql: "UPDATE model SET is_ahead = 0 WHERE id = ? AND is_ahead", arguments: [model.id])
             try database.run(
                 sql: "UPDATE ranking SET model = ?, count = ? WHERE model IS NOT ?1 OR count <> ?2",
                 arguments: [model.id, count])
@@ -237,22 +285,7 @@ extension Catalogue {
                 arguments: [model.id])
             try database.run(sql: "DELETE FROM model WHERE id <> ?", arguments: [model.id])
         }
-    }
-
-    /// The whole neighbour table.
-    package func neighbourRows() throws(CatalogueError) -> [ProductID: [Neighbour]] {
-        try read { database in
-            var stored: [ProductID: [Neighbour]] = [:]
-            for id in try String.fetchAll(database, sql: "SELECT id FROM product") {
-                stored[ProductID(id)] = []
-            }
-            let rows = try Row.fetchCursor(
-                database, sql: "SELECT product, neighbour, score FROM neighbour ORDER BY product, rank")
-            while let row = try rows.next() {
-                stored[ProductID(row["product"] as String), default: []].append(Neighbour(row: row))
-            }
-            return stored
-        }
+        VectorFile.removeAll(but: model, stateFolder: stateFolder)
     }
 
     /// A product's row of the neighbour table, the most similar first; nil where there is no such product.

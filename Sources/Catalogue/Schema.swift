@@ -10,6 +10,9 @@ enum Schema {
         migrator.registerMigration("2") { database in
             try database.execute(sql: version2)
         }
+        migrator.registerMigration("3") { database in
+            try database.execute(sql: version3)
+        }
         return migrator
     }
 
@@ -102,7 +105,27 @@ enum Schema {
         ) STRICT;
 
         -- Which documents name a product.
-        CREATE INDEX neighbour_neighbour ON neighbour (neighbour);
+        \(neighbourIndex);
         CREATE INDEX publication_due ON publication (is_due) WHERE is_due = 1;
+        """
+
+    static let neighbourIndex = "CREATE INDEX neighbour_neighbour ON neighbour (neighbour)"
+
+    private static let version3 = """
+        -- The neighbour table as it is computed, deeper than what is published. entries: the nearest first, 8 bytes
+        -- each, little-endian: slot (int32), score (float32). The vector of slot s is row s of the model's vectors
+        -- file; its digest tells whether the row is whole and of this product.
+        CREATE TABLE pool (
+            model   INTEGER NOT NULL REFERENCES model (id) ON DELETE CASCADE,
+            slot    INTEGER NOT NULL CHECK (slot >= 0),
+            product TEXT NOT NULL,
+            digest  BLOB NOT NULL CHECK (length(digest) = 32),
+            entries BLOB NOT NULL,
+            PRIMARY KEY (model, slot),
+            UNIQUE (model, product)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Whether pools hold what neighbour rows do not show yet: computing them was interrupted, or never done.
+        ALTER TABLE model ADD COLUMN is_ahead INTEGER NOT NULL DEFAULT 1 CHECK (is_ahead IN (0, 1));
         """
 }

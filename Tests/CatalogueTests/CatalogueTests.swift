@@ -44,10 +44,25 @@ struct CatalogueTests {
         _ rows: [(String, [(String, Float)])], removed: [String] = [], settled: [String]? = nil,
         departures: Departures = Departures()
     ) throws {
+        let neighbours = Dictionary(
+            uniqueKeysWithValues: rows.map {
+                (ProductID($0.0), $0.1.map { Neighbour(product: ProductID($0.0), score: $0.1) })
+            })
         try catalogue.rank(
-            rows.map { (ProductID($0.0), $0.1.map { Neighbour(product: ProductID($0.0), score: $0.1) }) },
-            removed: removed.map { ProductID($0) }, count: 2, model: model,
+            rows.map { ProductID($0.0) }, neighbours: { neighbours[$0]! },
+            removed: removed.map { ProductID($0) }, pools: PoolChange(), count: 2, model: model,
             settled: (settled ?? rows.map(\.0) + removed).map { ProductID($0) }, departures: departures)
+    }
+
+    private func allVectors(of model: ModelNumber, without departing: Set<ImagePath> = []) throws -> [(
+        product: ProductID, embedding: Embedding
+    )] {
+        var vectors: [(product: ProductID, embedding: Embedding)] = []
+        try catalogue.forEachVectors(of: model, without: departing, inGroupsOf: 2) { group in
+            #expect(group.count <= 2)
+            vectors += group
+        }
+        return vectors
     }
 
     @Test("photos come back as they were stored, after opening again too")
@@ -152,14 +167,15 @@ struct CatalogueTests {
     @Test("a product's vector is the mean of its photos', without those that depart")
     func vectors() throws {
         try store([("a.jpg", 1), ("a.png", 3), ("b.jpg", 2)])
-        let vectors = try catalogue.productVectors(of: model)
+        let vectors = try allVectors(of: model)
         #expect(vectors.map(\.product.text) == ["a", "b"])
         #expect(
             vectors[0].embedding
                 == Embedding(meanOf: [
                     try Embedding(normalizing: [1, 1, 0, 0]), try Embedding(normalizing: [3, 1, 0, 0]),
                 ]))
-        let without = try catalogue.productVectors(
+        #expect(try catalogue.embeddedProducts(of: model) == vectors.map(\.product))
+        let without = try allVectors(
             of: model, without: [try #require(ImagePath("a.jpg")), try #require(ImagePath("b.jpg"))])
         #expect(without.map(\.product.text) == ["a"])
         #expect(without[0].embedding == (try Embedding(normalizing: [3, 1, 0, 0])))
@@ -224,9 +240,10 @@ struct CatalogueTests {
         let other = try catalogue.number(of: record)
         #expect(try catalogue.existingNumber(of: record) == other)
         #expect(try catalogue.embeddedContents(of: other).isEmpty)
-        #expect(try catalogue.productVectors(of: other).isEmpty)
+        #expect(try allVectors(of: other).isEmpty)
         try catalogue.rank(
-            [], removed: [], count: 2, model: other, settled: [], departures: Departures())
+            [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: 2, model: other,
+            settled: [], departures: Departures())
         try catalogue.purge(keeping: other)
         #expect(try catalogue.embeddedContents(of: model).isEmpty)
         #expect(try catalogue.summary().model == record)

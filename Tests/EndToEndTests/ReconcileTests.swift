@@ -66,10 +66,10 @@ struct ReconcileTests {
         // The converter, compared with another runtime.
         let catalogue = try #require(try Catalogue.existing(stateFolder: shop.state))
         let model = try #require(try catalogue.rankingState().model)
-        let vectors = Dictionary(
-            uniqueKeysWithValues: try catalogue.productVectors(of: model).map {
-                ($0.product.text, $0.embedding)
-            })
+        var vectors: [String: Products.Embedding] = [:]
+        try catalogue.forEachVectors(of: model, inGroupsOf: 100) { group in
+            for (product, vector) in group { vectors[product.text] = vector }
+        }
         var compared = 0
         for reference in references {
             guard let expected = reference.onnxRuntime else { continue }

@@ -1,10 +1,5 @@
 #include "neighbour_kernels.h"
-
-#if defined(__x86_64__)
-#define VERSIONS __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define VERSIONS
-#endif
+#include "versions.h"
 
 // Sixteen floats as the compiler's own vector type: one register with AVX-512, two with AVX2, four without.
 typedef float lanes __attribute__((vector_size(IMGREC_DOT_LANES * sizeof(float)), aligned(sizeof(float))));
@@ -40,5 +35,26 @@ VERSIONS void imgrec_dot_rows(const float *vector, const float *rows, size_t row
             sum += *(const lanes *)(vector + i) * *(const lanes *)(rows + row * dimension + i);
         }
         results[row] = tree_sum(&sum);
+    }
+}
+
+VERSIONS void imgrec_dot_pairs(const float *const *left, const float *const *right, size_t pair_count,
+                               size_t dimension, float *results) {
+    size_t pair = 0;
+    for (; pair + 4 <= pair_count; pair += 4) {
+        lanes sums[4] = {{0}};
+        for (size_t i = 0; i < dimension; i += IMGREC_DOT_LANES) {
+            for (int k = 0; k < 4; k++) {
+                sums[k] += *(const lanes *)(left[pair + k] + i) * *(const lanes *)(right[pair + k] + i);
+            }
+        }
+        for (int k = 0; k < 4; k++) results[pair + k] = tree_sum(&sums[k]);
+    }
+    for (; pair < pair_count; pair++) {
+        lanes sum = {0};
+        for (size_t i = 0; i < dimension; i += IMGREC_DOT_LANES) {
+            sum += *(const lanes *)(left[pair] + i) * *(const lanes *)(right[pair] + i);
+        }
+        results[pair] = tree_sum(&sum);
     }
 }

@@ -1,0 +1,120 @@
+import Foundation
+import GRDB
+import Products
+
+/// What a run keeps of the neighbour table for the next.
+package struct PoolChange {
+    package struct Changed {
+        package let pool: NeighbourPool
+        /// Of the vector that the slot has got; nil where it has the vector that it had.
+        package let digest: ContentDigest?
+
+        package init(pool: NeighbourPool, digest: ContentDigest?) {
+            self.pool = pool
+            self.digest = digest
+        }
+    }
+
+    /// Slots that are free now.
+    package let freed: [Int]
+    /// Made one at a time, for there may be many.
+    package let changed: any Sequence<Changed>
+
+    package init(freed: [Int] = [], changed: any Sequence<Changed> = []) {
+        self.freed = freed
+        self.changed = changed
+    }
+
+    func save(_ database: Database, _ model: ModelNumber) throws {
+        for slot in freed {
+            try database.run(
+                sql: "DELETE FROM pool WHERE model = ? AND slot = ?", arguments: [model.id, slot])
+        }
+        for changed in changed {
+            let pool = changed.pool
+            if let digest = changed.digest {
+                try database.run(
+                    sql:
+                        "INSERT OR REPLACE INTO pool (model, slot, product, digest, entries) VALUES (?, ?, ?, ?, ?)",
+                    arguments: [
+                        model.id, pool.slot, pool.product.text, Data(digest.bytes), pool.entries.bytes,
+                    ])
+            } else {
+                try database.run(
+                    sql: "UPDATE pool SET entries = ? WHERE model = ? AND slot = ?",
+                    arguments: [pool.entries.bytes, model.id, pool.slot])
+            }
+        }
+    }
+}
+
+extension Catalogue {
+    /// Keeps what was computed so far of a long computation; the neighbour rows stay behind until `rank`.
+    package func keep(_ pools: PoolChange, of model: ModelNumber) throws(CatalogueError) {
+        try write { database in
+            try pools.save(database, model)
+            try database.run(sql: "UPDATE model SET is_ahead = 1 WHERE id = ?", arguments: [model.id])
+        }
+    }
+
+    /// The pools that were kept, each with the digest of its slot's vector; in the order of their slots.
+    package func pools(of model: ModelNumber) throws(CatalogueError) -> [(
+        pool: NeighbourPool, digest: ContentDigest
+    )] {
+        try read { database in
+            var pools: [(NeighbourPool, ContentDigest)] = []
+            let rows = try Row.fetchCursor(
+                database,
+                sql: "SELECT slot, product, digest, entries FROM pool WHERE model = ? ORDER BY slot",
+                arguments: [model.id])
+            while let row = try rows.next() {
+                let slot: Int = row["slot"]
+                guard let digest = ContentDigest(bytes: row["digest"] as Data) else {
+                    throw CatalogueError.damaged(file: file, message: "the digest of slot \(slot) is not one")
+                }
+                let entries = [PoolEntry](bytes: row["entries"] as Data)
+                pools.append(
+                    (
+                        NeighbourPool(
+                            slot: slot, product: ProductID(row["product"] as String), entries: entries),
+                        digest
+                    ))
+            }
+            return pools
+        }
+    }
+
+    /// Whether the pools hold what the neighbour rows do not show.
+    package func arePoolsAhead(of model: ModelNumber) throws(CatalogueError) -> Bool {
+        try read {
+            try Bool.fetchOne($0, sql: "SELECT is_ahead FROM model WHERE id = ?", arguments: [model.id])
+                ?? true
+        }
+    }
+}
+
+extension [PoolEntry] {
+    private static let bytesPerEntry = 8
+
+    fileprivate var bytes: Data {
+        var data = Data(capacity: count * Self.bytesPerEntry)
+        for entry in self {
+            Swift.withUnsafeBytes(of: entry.slot.littleEndian) { data.append(contentsOf: $0) }
+            Swift.withUnsafeBytes(of: entry.score.bitPattern.littleEndian) { data.append(contentsOf: $0) }
+        }
+        return data
+    }
+
+    fileprivate init(bytes: Data) {
+        self = bytes.withUnsafeBytes { bytes in
+            (0..<bytes.count / Self.bytesPerEntry).map { index in
+                let place = index * Self.bytesPerEntry
+                return PoolEntry(
+                    slot: Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: Int32.self)),
+                    score: Float(
+                        bitPattern: UInt32(
+                            littleEndian: bytes.loadUnaligned(fromByteOffset: place + 4, as: UInt32.self))))
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import Products
+import Synchronization
+
+/// The products' vectors in full precision, row by row, in a file of the state folder: float32 as the CPU has it,
+/// each row filled up with zeros to a multiple of 16 values.
+///
+/// It holds nothing that is not in the catalogue, and is read where reading a vector out of the database would take
+/// too long. Nothing depends on the order in which file and database reach the disk: the catalogue has the digest of
+/// each row, and a row that is not as it says is written anew.
+package final class VectorFile: Sendable {
+    package let file: String
+    package let rowLength: Int
+    private let descriptor: Int32
+    /// Of rows that were written and whose digest is not in the catalogue yet.
+    private let written = Mutex<[Int: ContentDigest]>([:])
+
+    private static let prefix = "vectors-"
+
+    package init(stateFolder: String, model: ModelNumber, dimension: Int) throws(CatalogueError) {
+        file = "\(stateFolder)/\(Self.prefix)\(model.id).f32"
+        rowLength = (dimension + 15) / 16 * 16
+        descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw .vectors(file: file, reason: Self.reason(errno)) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Removes the files of other models.
+    static func removeAll(but model: ModelNumber, stateFolder: String) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: stateFolder)) ?? []
+        for name in names where name.hasPrefix(prefix) && name.hasSuffix(".f32") {
+            if name != "\(prefix)\(model.id).f32" { unlink("\(stateFolder)/\(name)") }
+        }
+    }
+
+    /// Reads the rows of neighbouring slots; those that were never written as zeros. May be called from several
+    /// threads.
+    ///
+    /// - Parameters:
+    ///   - rows: room for whole rows.
+    ///   - place: the row of it that the first goes to.
+    package func read(_ slots: Range<Int>, into rows: inout [Float], at place: Int) throws(CatalogueError) {
+        let bytesPerRow = rowLength * 4
+        let failure = rows.withUnsafeMutableBytes { bytes -> Int32 in
+            let wanted = UnsafeMutableRawBufferPointer(
+                rebasing: bytes[place * bytesPerRow..<(place + slots.count) * bytesPerRow])
+            var done = 0
+            while done < wanted.count {
+                let count = pread(
+                    descriptor, wanted.baseAddress! + done, wanted.count - done,
+                    off_t(slots.lowerBound * bytesPerRow + done))
+                if count < 0 && errno == EINTR { continue }
+                guard count >= 0 else { return errno }
+                guard count > 0 else {
+                    for index in done..<wanted.count { wanted[index] = 0 }
+                    return 0
+                }
+                done += count
+            }
+            return 0
+        }
+        guard failure == 0 else { throw .vectors(file: file, reason: Self.reason(failure)) }
+    }
+
+    /// Writes a slot's row. May be called from several threads.
+    package func write(_ vector: Embedding, to slot: Int) throws(CatalogueError) {
+        let row = vector.values + [Float](repeating: 0, count: rowLength - vector.values.count)
+        let digest = digest(of: row.span)
+        written.withLock { $0[slot] = digest }
+        let failure = row.withUnsafeBytes { bytes -> Int32 in
+            var done = 0
+            while done < bytes.count {
+                let count = pwrite(
+                    descriptor, bytes.baseAddress! + done, bytes.count - done,
+                    off_t(slot * bytes.count + done))
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return count < 0 ? errno : EIO }
+                done += count
+            }
+            return 0
+        }
+        switch failure {
+        case 0: return
+        case ENOSPC, EDQUOT: throw .full(file: file)
+        default: throw .vectors(file: file, reason: Self.reason(failure))
+        }
+    }
+
+    /// What a vector's row is told by.
+    package func digest(of row: Span<Float>) -> ContentDigest {
+        row.withUnsafeBytes { ContentDigest(of: $0) }
+    }
+
+    package func digest(of vector: Embedding) -> ContentDigest {
+        let row = vector.values + [Float](repeating: 0, count: rowLength - vector.values.count)
+        return digest(of: row.span)
+    }
+
+    /// The digest of a row that was written since it was asked for last; nil for one that was not.
+    package func takeDigest(ofSlot slot: Int) -> ContentDigest? {
+        written.withLock { $0.removeValue(forKey: slot) }
+    }
+
+    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+}

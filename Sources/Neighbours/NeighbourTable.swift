@@ -1,0 +1,454 @@
+import CNeighbourKernels
+import Products
+import Synchronization
+
+/// The nearest neighbours of every product.
+///
+/// Each product has a slot, and a pool: the slots nearest to it, sorted, deeper than what is asked for. A pool is
+/// always the exact beginning of the sorted list of all others. So a product that comes is either inserted in a pool
+/// or ranks behind all that the pool is known to hold; one that leaves shortens the pools that hold it; and only a
+/// pool that has become shorter than what is asked for is searched again.
+///
+/// Searching goes over codes of one byte a dimension, with a proven bound on what they may be wrong by
+/// (neighbour_kernels.h); pairs that the bound leaves open are scored in full precision, from the store.
+///
+/// Memory: about a byte a dimension, 19 bytes, and 8 for each of `depth` pool entries a product, and its id. An
+/// update of b products takes b x products x dimension multiplications of bytes, and a few hundred of vectors.
+///
+/// For one thread at a time. After an error it is of no use.
+package final class NeighbourTable {
+    /// How many neighbours are asked for.
+    package let count: Int
+    private let dimension: Int
+    private let store: any VectorStore
+    private let memory: SlotMemory
+    private let limits: Limits
+    private let kernel: imgrec_kernel
+
+    private var slots: [ProductID: Int] = [:]
+    /// The product in each slot; nil where a slot is free.
+    private var products: [ProductID?] = []
+    private var freeSlots: [Int] = []
+    private var removedProducts: Set<ProductID> = []
+    private var freedSlots: Set<Int> = []
+    /// How many vectors the layout of the codes was made from.
+    private var layoutSample = 0
+
+    /// How many more than what is asked for a pool holds: so many of them may leave before it is searched again. What
+    /// comes fills it up again, so that in the long run s spare entries last for about s^2 / 2(count + s / 2) x
+    /// products changes, as in a random walk.
+    private static let spareEntries = 16
+
+    /// What bounds the memory and the time that an update takes at once.
+    struct Limits {
+        /// Products that are looked up together.
+        var batch = 2048
+        /// Products looked up together times products there are: about a second's work.
+        var batchPairs = 200_000_000
+        /// Pairs whose exact scores are wanted, 16 bytes each.
+        var openPairs = 2_000_000
+        var kernel = imgrec_best_kernel()
+    }
+
+    /// An empty table.
+    ///
+    /// - Parameters:
+    ///   - dimension: how many values each vector has.
+    ///   - count: how many neighbours are asked for.
+    ///   - store: has room for the vectors.
+    package convenience init(dimension: Int, count: Int, store: any VectorStore) {
+        self.init(dimension: dimension, count: count, store: store, limits: Limits())
+    }
+
+    init(dimension: Int, count: Int, store: any VectorStore, limits: Limits) {
+        (self.dimension, self.count, self.store, self.limits) = (dimension, count, store, limits)
+        memory = SlotMemory(
+            layout: CodeLayout(dimension: dimension, sample: [], rowLength: store.rowLength),
+            depth: count + Self.spareEntries)
+        kernel = limits.kernel
+    }
+
+    /// The number of products there are.
+    package var productCount: Int { slots.count }
+
+    /// The memory of codes and pools, without the products' ids.
+    package var bytes: Int { memory.slotCount * memory.bytesPerSlot }
+
+    package func contains(_ product: ProductID) -> Bool { slots[product] != nil }
+
+    /// The nearest neighbours of a product, the most similar first; nil where there is no such product.
+    package func neighbours(of product: ProductID) -> [Neighbour]? {
+        slots[product].map { slot in
+            memory.pool(of: slot).prefix(count).map {
+                Neighbour(product: products[Int($0.slot)]!, score: $0.score)
+            }
+        }
+    }
+
+    /// Every product, in the order of their ids.
+    package var allProducts: [ProductID] { slots.keys.sorted() }
+
+    /// The order of neighbours: by score, then by product id.
+    private var ranks: (PoolEntry, PoolEntry) -> Bool {
+        { [products] (left: PoolEntry, right: PoolEntry) -> Bool in
+            if left.score != right.score { return left.score > right.score }
+            return products[Int(left.slot)]! < products[Int(right.slot)]!
+        }
+    }
+
+    // MARK: Searching
+
+    /// The `count` products most similar to a vector, the most similar first.
+    ///
+    /// - Parameters:
+    ///   - threads: how many cores to use.
+    ///   - isWanted: products that it is false for are passed over. Called from several threads.
+    /// - Throws: what the store throws.
+    package func nearest(
+        to vector: Embedding, count: Int, threads: Int, where isWanted: (@Sendable (ProductID) -> Bool)? = nil
+    ) throws -> [Neighbour] {
+        precondition(vector.values.count == dimension)
+        let batch = QueryBatch(
+            rows: ExactScores.rows([vector], rowLength: store.rowLength), slots: [],
+            rowLength: store.rowLength,
+            layout: memory.layout, threads: 1)
+        var isSlotWanted: (@Sendable (Int) -> Bool)?
+        if let isWanted {
+            isSlotWanted = { [products] slot in products[slot].map(isWanted) ?? false }
+        }
+        let found = Scan(
+            memory: memory, batch: batch, isOffering: false, threads: threads, pairLimit: .max,
+            kernel: kernel,
+            isWanted: isSlotWanted
+        ).run([CandidateList(wanted: min(count, slots.count))])!
+        return try nearest(found.lists, batch, wanted: count, threads: threads)[0].map {
+            Neighbour(product: products[Int($0.slot)]!, score: $0.score)
+        }
+    }
+
+    /// The exact nearest of each query among its candidates, sorted.
+    private func nearest(
+        _ lists: [CandidateList], _ batch: QueryBatch, wanted: Int, threads: Int, offers: [Pair] = [],
+        take: (Pair) -> Void = { _ in }
+    ) throws -> [[PoolEntry]] {
+        var pairs = offers
+        for (query, list) in lists.enumerated() {
+            pairs += list.entries.map { Pair(query: Int32(query), slot: $0.slot, isOffer: false) }
+        }
+        let scored = Mutex<[[PoolEntry]]>(lists.map { _ in [] })
+        let rescoring = Rescoring(
+            store: store, batch: batch, slotCount: memory.slotCount, threads: threads)
+        try rescoring.run(pairs) { (pairs: ArraySlice<Pair>) in
+            for pair in pairs where pair.isOffer { take(pair) }
+            scored.withLock { scored in
+                for pair in pairs where !pair.isOffer {
+                    scored[Int(pair.query)].append(PoolEntry(slot: pair.slot, score: pair.score))
+                }
+            }
+        }
+        let all = scored.withLock { $0 }
+        let nearest = Mutex(all)
+        let order = ranks
+        let chunk = 64
+        try inParallel((all.count + chunk - 1) / chunk, threads: threads) { index in
+            let range = index * chunk..<min((index + 1) * chunk, all.count)
+            let own = range.map { TopK.nearest(wanted, of: all[$0], order) }
+            nearest.withLock { $0.replaceSubrange(range, with: own) }
+        }
+        return nearest.withLock { $0 }
+    }
+
+    // MARK: Updating
+
+    /// Takes products in, changes their vectors, and takes products out.
+    ///
+    /// - Parameters:
+    ///   - changes: each product at most once; nil takes it out.
+    ///   - threads: how many cores to use. The result does not depend on it.
+    ///   - progress: called now and then, on the calling thread, with how many of the products to look up are done.
+    ///     Between two calls lies about a second at most. What it throws ends the update.
+    /// - Returns: how many rows had to be searched again because too many of their neighbours had left.
+    /// - Throws: what `progress` and the store throw.
+    @discardableResult
+    package func update(
+        _ changes: [(product: ProductID, embedding: Embedding?)], threads: Int,
+        progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+    ) throws -> Int {
+        let coming = changes.compactMap { change in change.embedding.map { (change.product, $0) } }
+        for change in changes where change.embedding == nil && slots[change.product] != nil {
+            removedProducts.insert(change.product)
+        }
+        try forget(changes.map(\.product), threads: threads)
+        try improveLayout(threads: threads)
+        var done = 0
+        var batchLimit = limits.batch
+        while done < coming.count {
+            let length = max(1, min(batchLimit, limits.batchPairs / max(1, slots.count), coming.count - done))
+            let batch = coming[done..<done + length]
+            if try insert(Array(batch), threads: threads) {
+                done += length
+                try progress(done, coming.count)
+            } else {
+                batchLimit = max(1, length / 2)
+            }
+        }
+        return try searchShortRows(threads: threads) { try progress(coming.count + $0, coming.count + $1) }
+    }
+
+    /// Takes products out of their slots and of every pool.
+    private func forget(_ leaving: [ProductID], threads: Int) throws {
+        let gone = leaving.compactMap { slots.removeValue(forKey: $0) }
+        guard !gone.isEmpty else { return }
+        let isGone = Set(gone.map(Int32.init))
+        for slot in gone {
+            products[slot] = nil
+            memory.clear(slot)
+            memory.unmark(slot)
+            freeSlots.append(slot)
+            freedSlots.insert(slot)
+        }
+        for slot in try memory.slotsHolding(gone, threads: threads) {
+            memory.remove(isGone.contains, fromPoolOf: slot, visible: count)
+            memory.setThreshold(of: slot, isComplete: false)
+        }
+    }
+
+    /// Looks products up that have no slot, together.
+    ///
+    /// - Returns: false where too many pairs are open for so many at once; nothing has changed then.
+    private func insert(_ coming: [(product: ProductID, embedding: Embedding)], threads: Int) throws -> Bool {
+        let others = slots.count
+        prepareThresholds(others: others)
+        var places: [Int] = []
+        let rows = ExactScores.rows(coming.map(\.embedding), rowLength: store.rowLength)
+        if others == 0 { setLayout(sample: rows) }
+        for (product, embedding) in coming {
+            precondition(embedding.values.count == dimension)
+            let slot = freeSlots.popLast() ?? addSlot()
+            places.append(slot)
+            products[slot] = product
+        }
+        try inParallel(places.count, threads: threads, state: memory.layout.room) { room, index in
+            try store.write(coming[index].embedding, to: places[index])
+            rows.withUnsafeBufferPointer {
+                memory.encode($0.baseAddress! + index * store.rowLength, to: places[index], &room)
+            }
+        }
+        let batch = QueryBatch(
+            rows: rows, slots: places, rowLength: store.rowLength, layout: memory.layout, threads: threads)
+        let wanted = min(memory.depth, others + coming.count - 1)
+        let found = Scan(
+            memory: memory, batch: batch, isOffering: true, threads: threads,
+            pairLimit: coming.count == 1 ? .max : limits.openPairs, kernel: kernel
+        ).run(places.map { _ in CandidateList(wanted: wanted) })
+        guard let found else {
+            for slot in places.reversed() {
+                products[slot] = nil
+                memory.clear(slot)
+                freeSlots.append(slot)
+            }
+            return false
+        }
+        let order = ranks
+        let pools = try nearest(found.lists, batch, wanted: wanted, threads: threads, offers: found.offers) {
+            offer in
+            let slot = Int(offer.slot)
+            let takesAll = memory.takesAll(slot)
+            memory.insert(
+                PoolEntry(slot: Int32(places[Int(offer.query)]), score: offer.score), in: slot,
+                isComplete: takesAll, visible: count, ranks: order)
+            if !takesAll { memory.setThreshold(of: slot, isComplete: false) }
+        }
+        for (index, slot) in places.enumerated() {
+            slots[coming[index].product] = slot
+            removedProducts.remove(coming[index].product)
+            freedSlots.remove(slot)
+            setPool(pools[index], of: slot)
+        }
+        return true
+    }
+
+    private func addSlot() -> Int {
+        products.append(nil)
+        return memory.addSlot()
+    }
+
+    private func setPool(_ entries: [PoolEntry], of slot: Int) {
+        memory.setPool(entries, of: slot)
+        memory.setThreshold(of: slot, isComplete: false)
+        memory.mark(slot, SlotMemory.Mark.row | SlotMemory.Mark.pool)
+    }
+
+    /// While there are no more products than a pool has room for, a pool that holds all others takes whatever comes.
+    private func prepareThresholds(others: Int) {
+        guard others <= memory.depth + 1 + limits.batch else { return }
+        for (slot, product) in products.enumerated() where product != nil {
+            memory.setThreshold(of: slot, isComplete: memory.poolCount(of: slot) == others - 1)
+        }
+    }
+
+    /// Searches rows again that have become too short, or were never known.
+    private func searchShortRows(threads: Int, progress: (Int, Int) throws -> Void) throws -> Int {
+        let wanted = min(count, slots.count - 1)
+        let short = products.indices.filter { products[$0] != nil && memory.poolCount(of: $0) < wanted }
+        var done = 0
+        var batchLimit = limits.batch
+        while done < short.count {
+            let length = max(1, min(batchLimit, limits.batchPairs / slots.count, short.count - done))
+            let batch = try queries(Array(short[done..<done + length]), threads: threads)
+            let wanted = min(memory.depth, slots.count - 1)
+            let found = Scan(
+                memory: memory, batch: batch, isOffering: false, threads: threads,
+                pairLimit: length == 1 ? .max : limits.openPairs, kernel: kernel
+            ).run(batch.slots.map { _ in CandidateList(wanted: wanted) })
+            guard let found else {
+                batchLimit = max(1, length / 2)
+                continue
+            }
+            let pools = try nearest(found.lists, batch, wanted: wanted, threads: threads)
+            for (slot, pool) in zip(batch.slots, pools) { setPool(pool, of: slot) }
+            done += length
+            try progress(done, short.count)
+        }
+        return short.count
+    }
+
+    /// The vectors of slots, as queries.
+    private func queries(_ slots: [Int], threads: Int) throws -> QueryBatch {
+        let rowLength = store.rowLength
+        var rows = [Float](repeating: 0, count: slots.count * rowLength)
+        for (index, slot) in slots.enumerated() {
+            try store.read(slot..<slot + 1, into: &rows, at: index)
+        }
+        return QueryBatch(
+            rows: rows, slots: slots, rowLength: rowLength, layout: memory.layout, threads: threads)
+    }
+
+    // MARK: What has changed
+
+    /// Products that are new or whose nearest neighbours may be others now, and products that have left, since this
+    /// was asked last; each in the order of their ids.
+    package func takeChangedRows() -> (changed: [ProductID], removed: [ProductID]) {
+        defer { removedProducts = [] }
+        return (
+            memory.takeMarked(SlotMemory.Mark.row).compactMap { products[$0] }.sorted(),
+            removedProducts.sorted()
+        )
+    }
+
+    /// Slots whose pools are others now, and slots that are free now, since this was asked last.
+    package func takeChangedPools() -> (changed: [Int], freed: [Int]) {
+        defer { freedSlots = [] }
+        return (memory.takeMarked(SlotMemory.Mark.pool).filter { products[$0] != nil }, freedSlots.sorted())
+    }
+
+    package func pool(ofSlot slot: Int) -> NeighbourPool? {
+        products[slot].map { NeighbourPool(slot: slot, product: $0, entries: memory.pool(of: slot)) }
+    }
+
+    // MARK: After a restart
+
+    /// The table of an earlier run.
+    ///
+    /// - Parameters:
+    ///   - pools: what `pool(ofSlot:)` gave for every product.
+    ///   - isIntact: whether what the store has of a slot is the vector that was written. Called from several threads.
+    /// - Returns: the table, and the products whose vectors are lost: they are in it, but cannot be found until they
+    ///   are removed or changed by an update.
+    /// - Throws: what the store throws.
+    package static func restored(
+        _ pools: [NeighbourPool], dimension: Int, count: Int, store: any VectorStore, threads: Int,
+        isIntact: @Sendable (_ slot: Int, _ row: Span<Float>) -> Bool
+    ) throws -> (table: NeighbourTable, lost: [ProductID]) {
+        let table = NeighbourTable(dimension: dimension, count: count, store: store)
+        let lost = try table.restore(pools, threads: threads, isIntact)
+        return (table, lost)
+    }
+
+    private func restore(_ pools: [NeighbourPool], threads: Int, _ isIntact: (Int, Span<Float>) -> Bool)
+        throws -> [ProductID]
+    {
+        let last = pools.reduce(-1) { max($0, $1.slot) }
+        slots.reserveCapacity(pools.count)
+        for _ in 0..<last + 1 { _ = addSlot() }
+        for pool in pools {
+            products[pool.slot] = pool.product
+            slots[pool.product] = pool.slot
+            memory.setPool(pool.entries.prefix(memory.depth), of: pool.slot)
+        }
+        freeSlots = products.indices.reversed().filter { products[$0] == nil }
+        if !pools.isEmpty {
+            var sample = [Float](repeating: 0, count: min(Self.sampleLength, last + 1) * store.rowLength)
+            try store.read(0..<sample.count / store.rowLength, into: &sample, at: 0)
+            setLayout(sample: sample)
+        }
+        return try encodeAll(threads: threads, isIntact).compactMap { products[$0] }.sorted()
+    }
+
+    // MARK: The layout of codes
+
+    /// From how many vectors a layout is made.
+    private static let sampleLength = 2048
+
+    private func setLayout(sample: [Float]) {
+        memory.setLayout(CodeLayout(dimension: dimension, sample: sample, rowLength: store.rowLength))
+        layoutSample = sample.count / store.rowLength
+    }
+
+    /// Makes a layout anew that was made from few vectors, when there are many.
+    private func improveLayout(threads: Int) throws {
+        guard layoutSample < Self.sampleLength / 8, slots.count >= 8 * layoutSample, slots.count >= 64 else {
+            return
+        }
+        var sample = [Float](repeating: 0, count: min(Self.sampleLength, memory.slotCount) * store.rowLength)
+        try store.read(0..<sample.count / store.rowLength, into: &sample, at: 0)
+        setLayout(sample: sample)
+        _ = try encodeAll(threads: threads) { _, _ in true }
+    }
+
+    /// Encodes the vectors of all slots.
+    ///
+    /// - Returns: the slots whose vectors are not intact; they are hidden.
+    private func encodeAll(threads: Int, _ isIntact: (Int, Span<Float>) -> Bool) throws -> [Int] {
+        let lost = Mutex<[Int]>([])
+        let rowsAtOnce = 128
+        let (rowLength, slotCount) = (store.rowLength, memory.slotCount)
+        try inParallel(
+            (slotCount + rowsAtOnce - 1) / rowsAtOnce, threads: threads,
+            state: ([Float](repeating: 0, count: rowsAtOnce * rowLength), memory.layout.room)
+        ) { state, index in
+            let first = index * rowsAtOnce
+            let length = min(rowsAtOnce, slotCount - first)
+            try store.read(first..<first + length, into: &state.0, at: 0)
+            for offset in 0..<length where products[first + offset] != nil {
+                let slot = first + offset
+                guard isIntact(slot, state.0.span.extracting(offset * rowLength..<(offset + 1) * rowLength))
+                else {
+                    lost.withLock { $0.append(slot) }
+                    continue
+                }
+                state.0.withUnsafeBufferPointer {
+                    memory.encode($0.baseAddress! + offset * rowLength, to: slot, &state.1)
+                }
+                memory.setThreshold(of: slot, isComplete: false)
+            }
+        }
+        return lost.withLock { $0 }
+    }
+}
+
+/// The best few of some entries.
+enum TopK {
+    /// Sorted by `ranks`; entries with equal scores that the last place is contested by are told apart by it too.
+    static func nearest(_ count: Int, of entries: [PoolEntry], _ ranks: (PoolEntry, PoolEntry) -> Bool)
+        -> [PoolEntry]
+    {
+        var entries = entries
+        if entries.count > count, count > 0 {
+            var scores = entries.map(\.score)
+            let worst = nthLargest(count, of: &scores)
+            entries.removeAll { $0.score < worst }
+        }
+        return Array(entries.sorted(by: ranks).prefix(count))
+    }
+}

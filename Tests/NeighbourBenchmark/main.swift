@@ -1,0 +1,195 @@
+import Agent
+import Catalogue
+import Foundation
+import Neighbours
+import Products
+
+// Measures the neighbour table as the agent has it: with a catalogue and a vectors file. Scripts/bench_neighbours.py
+// calls it beside FAISS, and prints and draws what it says. Each command prints one JSON object.
+//
+//   usage: NeighbourBenchmark build STATE VECTORS COUNT K [ROWS]   from scratch; writes the neighbours' numbers to ROWS
+//          NeighbourBenchmark seed STATE VECTORS COUNT K CLUSTERS  a state whose products i, i + CLUSTERS, ... have
+//                                                                  their neighbours among each other
+//          NeighbourBenchmark start STATE K                        open a state as a start does
+//          NeighbourBenchmark change STATE VECTORS K TIMES CHANGES products that come, go, and a random day of changes
+//          NeighbourBenchmark scan VECTORS COUNT K BATCH           a batch of a computation from scratch
+//
+// VECTORS: float32, 1280 to a row. More rows than COUNT are those that come.
+
+let dimension = 1280
+let threads = ProcessInfo.processInfo.activeProcessorCount
+let arguments = Array(CommandLine.arguments.dropFirst())
+
+func fail(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("NeighbourBenchmark: \(message)\n".utf8))
+    exit(64)
+}
+
+func print(_ values: KeyValuePairs<String, Double>) {
+    Swift.print("{" + values.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ") + "}")
+}
+
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+    try ContinuousClock().measure(body).seconds
+}
+
+/// Memory that the process has of its own, and with what it shares with files, in bytes.
+func memory() -> (own: Double, resident: Double) {
+    let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    func value(_ name: String) -> Double {
+        let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") } ?? ""
+        return Double(line.split(whereSeparator: { !$0.isNumber }).first ?? "") ?? .nan
+    }
+    return (value("RssAnon") * 1024, value("VmRSS") * 1024)
+}
+
+/// The benchmark's vectors, read as they are asked for.
+struct Vectors {
+    let file: FileHandle
+
+    init(_ path: String) {
+        guard let file = FileHandle(forReadingAtPath: path) else { fail("\(path) cannot be read") }
+        self.file = file
+    }
+
+    subscript(range: Range<Int>) -> [Embedding] {
+        let bytesPerRow = dimension * 4
+        guard (try? file.seek(toOffset: UInt64(range.lowerBound * bytesPerRow))) != nil,
+            let data = try? file.read(upToCount: range.count * bytesPerRow),
+            data.count == range.count * bytesPerRow
+        else { fail("there are fewer than \(range.upperBound) vectors") }
+        return (0..<range.count).map { index in
+            guard
+                let vector = Embedding(
+                    littleEndianBytes: data[index * bytesPerRow..<(index + 1) * bytesPerRow])
+            else { fail("vector \(range.lowerBound + index) is not of unit length") }
+            return vector
+        }
+    }
+}
+
+func product(_ number: Int) -> ProductID { ProductID("category-\(number % 10)/product-\(number)") }
+func number(_ product: ProductID) -> Int { Int(product.text.split(separator: "-").last!)! }
+
+func image(_ number: Int, digest: ContentDigest) -> ImageRecord {
+    ImageRecord(
+        path: ImagePath("category-\(number % 10)/product-\(number).jpg")!, product: product(number),
+        stamp: FileStamp(bytes: 1, mtimeNanoseconds: 1), state: .ready(digest))
+}
+
+func digest(_ number: Int, version: Int = 0) -> ContentDigest {
+    ContentDigest(of: Array("\(number)/\(version)".utf8))
+}
+
+struct State {
+    let catalogue: Catalogue
+    let model: ModelNumber
+
+    init(_ folder: String) throws {
+        catalogue = try Catalogue(stateFolder: folder)
+        model = try catalogue.number(
+            of: ModelRecord(
+                identity: ContentDigest(of: [1]), name: "benchmark", precision: "f32", dimension: dimension))
+    }
+
+    func table(count: Int) throws -> RankingTable {
+        try RankingTable(
+            catalogue: catalogue, model: model, dimension: dimension, count: count, threads: threads)
+    }
+
+    func store(_ numbers: Range<Int>, _ vectors: Vectors) throws {
+        for first in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 4096) {
+            let part = first..<min(first + 4096, numbers.upperBound)
+            try catalogue.store(
+                images: part.map { image($0, digest: digest($0)) },
+                embeddings: zip(part, vectors[part]).map { (digest($0), $1) }, model: model)
+        }
+    }
+
+    /// What the agent does with changes: the table, then the rows, in one transaction.
+    func update(_ table: RankingTable, _ affected: Set<ProductID>, isWhole: Bool = false) throws -> (
+        table: Double, rows: Double, searched: Int
+    ) {
+        var change: RankingTable.Change?
+        let computing = try seconds {
+            change = try table.update(
+                affected, isWhole: isWhole, without: Departures(), progress: { _, _ in },
+                isStopping: { false })
+        }
+        let writing = try seconds {
+            try catalogue.rank(
+                change!.changed, neighbours: table.neighbours, removed: change!.removed,
+                pools: table.poolChange(),
+                count: table.count, model: model, settled: change!.settled, departures: Departures())
+        }
+        return (computing, writing, change!.searchedAgain)
+    }
+}
+
+func build(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int, rows: String?) throws {
+    let state = try State(folder)
+    try state.store(0..<count, vectors)
+    let table = try state.table(count: k)
+    let (computing, writing, _) = try state.update(
+        table, Set((0..<count).map(product)), isWhole: true)
+    let memory = memory()
+    if let rows {
+        var numbers = Data()
+        for index in 0..<count {
+            for neighbour in table.neighbours(of: product(index)) {
+                withUnsafeBytes(of: Int32(number(neighbour.product))) { numbers.append(contentsOf: $0) }
+            }
+        }
+        try numbers.write(to: URL(fileURLWithPath: rows))
+    }
+    print(["computing": computing, "writing": writing, "own": memory.own, "resident": memory.resident])
+}
+
+/// From scratch without a catalogue: vectors in, table out.
+func compute(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int, rows: String?) throws {
+    let state = try State(folder)
+    let store = try VectorFile(stateFolder: folder, model: state.model, dimension: dimension)
+    let table = NeighbourTable(dimension: dimension, count: k, store: store)
+    var computing = 0.0
+    for first in stride(from: 0, to: count, by: 8192) {
+        let part = first..<min(first + 8192, count)
+        let coming = zip(part, vectors[part]).map { (product: product($0), embedding: Optional($1)) }
+        computing += try seconds { try table.update(coming, threads: threads) }
+    }
+    let memory = memory()
+    if let rows {
+        var numbers = Data()
+        for index in 0..<count {
+            for neighbour in table.neighbours(of: product(index))! {
+                withUnsafeBytes(of: Int32(number(neighbour.product))) { numbers.append(contentsOf: $0) }
+            }
+        }
+        try numbers.write(to: URL(fileURLWithPath: rows))
+    }
+    print(["computing": computing, "own": memory.own, "resident": memory.resident])
+}
+
+func start(_ folder: String, _ k: Int) throws {
+    let before = memory().own
+    let state = try State(folder)
+    var table: RankingTable?
+    let opening = try seconds { table = try state.table(count: k) }
+    print([
+        "seconds": opening, "products": Double(table!.productCount), "own": memory().own - before,
+        "table": Double(table!.bytes),
+    ])
+}
+
+switch (arguments.first, arguments.count) {
+case ("build", 5), ("build", 6):
+    try build(
+        arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!,
+        rows: arguments.count > 5 ? arguments[5] : nil)
+case ("compute", 5), ("compute", 6):
+    try compute(
+        arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!,
+        rows: arguments.count > 5 ? arguments[5] : nil)
+case ("start", 3):
+    try start(arguments[1], Int(arguments[2])!)
+default: fail("see the head of Tests/NeighbourBenchmark/main.swift")
+}
