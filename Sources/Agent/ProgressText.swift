@@ -39,6 +39,7 @@ package struct ProgressText: Sendable {
         case .embedding(let done, let total): ("embedded", done, total)
         case .ranking(let done, let total): ("ranked", done, total)
         case .publishing(let done, let total): ("published", done, total)
+        case .verifying(let done, let total): ("verified", done, total)
         }
     }
 

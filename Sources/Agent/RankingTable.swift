@@ -10,16 +10,22 @@ extension VectorFile: VectorStore {}
 /// What a run leaves in the catalogue is the table itself, so the next one goes on with it: nothing is computed again
 /// but what has changed, also after a long computation was interrupted.
 package final class RankingTable {
-    /// Products whose vectors are read and looked up at a time.
-    private static let sliceLength = 8192
-    /// How long may be computed for nothing if the program is killed.
-    private static let keepingInterval = Duration.seconds(60)
+    /// How a long computation is divided.
+    struct Pace {
+        /// Products whose vectors are read and looked up at a time.
+        var sliceLength = 8192
+        /// How long may be computed for nothing if the program is killed.
+        var keepingInterval = Duration.seconds(60)
+        /// What took less is computed again sooner than kept.
+        var worthKeeping = Duration.seconds(5)
+    }
 
     private let catalogue: Catalogue
     private let model: ModelNumber
     private let vectors: VectorFile
     private let table: NeighbourTable
     private let threads: Int
+    private let pace: Pace
     /// Products whose vectors have to be given again.
     private var lost: Set<ProductID>
     /// Whether the catalogue's rows are not those of this table, or not those of the products' vectors as they are.
@@ -37,8 +43,18 @@ package final class RankingTable {
     }
 
     /// The table that the catalogue has, as far as it has one.
-    package init(catalogue: Catalogue, model: ModelNumber, dimension: Int, count: Int, threads: Int) throws {
-        (self.catalogue, self.model, self.threads) = (catalogue, model, threads)
+    package convenience init(
+        catalogue: Catalogue, model: ModelNumber, dimension: Int, count: Int, threads: Int
+    ) throws {
+        try self.init(
+            catalogue: catalogue, model: model, dimension: dimension, count: count, threads: threads,
+            pace: Pace())
+    }
+
+    init(catalogue: Catalogue, model: ModelNumber, dimension: Int, count: Int, threads: Int, pace: Pace)
+        throws
+    {
+        (self.catalogue, self.model, self.threads, self.pace) = (catalogue, model, threads, pace)
         let vectors = try VectorFile(stateFolder: catalogue.stateFolder, model: model, dimension: dimension)
         self.vectors = vectors
         let pools = try catalogue.pools(of: model)
@@ -88,7 +104,7 @@ package final class RankingTable {
         var done = 0
         var searchedAgain = 0
         repeat {
-            let slice = coming[done..<min(done + Self.sliceLength, coming.count)]
+            let slice = coming[done..<min(done + pace.sliceLength, coming.count)]
             let given = try catalogue.vectors(of: slice, model: model, without: departing)
             var changes: [(product: ProductID, embedding: Embedding?)] = given.map {
                 ($0.product, $0.embedding)
@@ -103,12 +119,13 @@ package final class RankingTable {
                     if isStopping() { throw AgentError.stopped }
                 }
             } catch AgentError.stopped {
-                // A few seconds' work is done again sooner than kept.
-                if ContinuousClock.now - keptAt > .seconds(5) { try catalogue.keep(poolChange(), of: model) }
+                if ContinuousClock.now - keptAt > pace.worthKeeping {
+                    try catalogue.keep(poolChange(), of: model)
+                }
                 throw AgentError.stopped
             }
             done += slice.count
-            if done < coming.count, ContinuousClock.now - keptAt > Self.keepingInterval {
+            if done < coming.count, ContinuousClock.now - keptAt > pace.keepingInterval {
                 try catalogue.keep(poolChange(), of: model)
                 keptAt = .now
             }

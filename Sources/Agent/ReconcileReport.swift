@@ -73,4 +73,5 @@ package enum ReconcileProgress: Hashable, Codable, Sendable {
     case embedding(done: Int, of: Int)
     case ranking(done: Int, of: Int)
     case publishing(done: Int, of: Int)
+    case verifying(done: Int, of: Int)
 }

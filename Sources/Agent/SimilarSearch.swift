@@ -34,20 +34,7 @@ package struct SimilarSearch {
         self.settings = settings
         self.executable = executable
         source = try inRooms { try ModelSource(settings: settings, executable: executable) }
-        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
-        else {
-            throw .nothingYet(stateFolder: settings.stateFolder)
-        }
-        guard let model = try inRooms({ try catalogue.rankingState() }).model else {
-            throw .nothingYet(stateFolder: settings.stateFolder)
-        }
-        if let used = try inRooms({ try catalogue.summary() }).model, used != source.record {
-            throw .otherModel(
-                catalogued: "\(used.name) (\(used.precision))",
-                wanted: "\(source.manifest.name) (\(source.precision.rawValue))")
-        }
-        self.catalogue = catalogue
-        self.model = model
+        (catalogue, model) = try source.ranked(in: settings.stateFolder)
     }
 
     /// - Parameters:
@@ -117,5 +104,20 @@ package struct SimilarSearch {
             throw AgentError.unreadablePhoto(path: name, reason: reason)
         case .vanished, .known: throw AgentError.unknownProduct(name)
         }
+    }
+}
+
+extension ModelSource {
+    /// The catalogue that there is, if its neighbour rows are of this model.
+    func ranked(in stateFolder: String) throws(AgentError) -> (Catalogue, ModelNumber) {
+        guard let catalogue = try Catalogue.forReading(stateFolder: stateFolder),
+            let model = try inRooms({ try catalogue.rankingState() }).model
+        else { throw .nothingYet(stateFolder: stateFolder) }
+        if let used = try inRooms({ try catalogue.summary() }).model, used != record {
+            throw .otherModel(
+                catalogued: "\(used.name) (\(used.precision))",
+                wanted: "\(manifest.name) (\(precision.rawValue))")
+        }
+        return (catalogue, model)
     }
 }

@@ -83,8 +83,21 @@ struct Index: Sendable {
         return document.products.values.compactMap { OutputPath.product(at: $0.file) }.sorted()
     }
 
+    /// The digests that an index names; none where the bytes are no index.
+    static func digests(in bytes: Data) -> [ProductID: String] {
+        guard let document = try? JSONDecoder().decode(Document.self, from: bytes) else { return [:] }
+        var digests: [ProductID: String] = [:]
+        for product in document.products.values {
+            if let id = OutputPath.product(at: product.file) { digests[id] = product.digest }
+        }
+        return digests
+    }
+
     private struct Document: Decodable {
-        struct Product: Decodable { let file: String }
+        struct Product: Decodable {
+            let file: String
+            let digest: String?
+        }
 
         let generator: String
         let products: [String: Product]

@@ -26,7 +26,8 @@ func fail(_ message: String) -> Never {
 }
 
 func print(_ values: KeyValuePairs<String, Double>) {
-    Swift.print("{" + values.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ") + "}")
+    Swift.print(
+        "{" + values.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ") + "}")
 }
 
 func seconds(_ body: () throws -> Void) rethrows -> Double {
@@ -107,20 +108,21 @@ struct State {
     }
 
     /// What the agent does with changes: the table, then the rows, in one transaction.
-    func update(_ table: RankingTable, _ affected: Set<ProductID>, isWhole: Bool = false) throws -> (
-        table: Double, rows: Double, searched: Int
-    ) {
+    func update(
+        _ table: RankingTable, _ affected: Set<ProductID>, _ departures: Departures = Departures(),
+        isWhole: Bool = false
+    ) throws -> (table: Double, rows: Double, searched: Int) {
         var change: RankingTable.Change?
         let computing = try seconds {
             change = try table.update(
-                affected, isWhole: isWhole, without: Departures(), progress: { _, _ in },
+                affected, isWhole: isWhole, without: departures, progress: { _, _ in },
                 isStopping: { false })
         }
         let writing = try seconds {
             try catalogue.rank(
                 change!.changed, neighbours: table.neighbours, removed: change!.removed,
                 pools: table.poolChange(),
-                count: table.count, model: model, settled: change!.settled, departures: Departures())
+                count: table.count, model: model, settled: change!.settled, departures: departures)
         }
         return (computing, writing, change!.searchedAgain)
     }
@@ -180,7 +182,74 @@ func start(_ folder: String, _ k: Int) throws {
     ])
 }
 
+/// Products that come one at a time, products that leave one at a time, and a random day of changes.
+func change(_ folder: String, _ vectors: Vectors, _ k: Int, _ times: Int, _ changes: Int) throws {
+    let state = try State(folder)
+    let table = try state.table(count: k)
+    let count = table.productCount
+    var version = 0
+    func coming(_ number: Int, _ vector: Embedding) throws {
+        version += 1
+        let digest = digest(number, version: version)
+        try state.catalogue.store(
+            images: [image(number, digest: digest)], embeddings: [(digest, vector)], model: state.model)
+    }
+    var (tables, rows, removals, removalRows) = ([Double](), [Double](), [Double](), [Double]())
+    for number in count..<count + times {
+        try coming(number, vectors[number..<number + 1][0])
+        let spent = try state.update(table, [product(number)])
+        tables.append(spent.table)
+        rows.append(spent.rows)
+    }
+    for number in count..<count + times {
+        let spent = try state.update(
+            table, [product(number)], Departures(removed: [image(number, digest: digest(number)).path]))
+        guard spent.searched == 0 else { continue }
+        removals.append(spent.table)
+        removalRows.append(spent.rows)
+    }
+    // A day: a third comes, a third changes, a third leaves.
+    var random = SystemRandomNumberGenerator()
+    var present = Set(0..<count)
+    var next = count + times
+    var (searchedChanges, leaving, searchedRows) = (0, 0, 0)
+    let day = try seconds {
+        for change in 0..<changes {
+            let spent: (table: Double, rows: Double, searched: Int)
+            if change % 3 == 2 {
+                let number = present.randomElement(using: &random)!
+                present.remove(number)
+                spent = try state.update(
+                    table, [product(number)],
+                    Departures(removed: [image(number, digest: digest(number)).path]))
+            } else {
+                let number = change % 3 == 0 ? next : present.randomElement(using: &random)!
+                try coming(number, vectors[next..<next + 1][0])
+                if change % 3 == 0 { present.insert(number) }
+                next += 1
+                spent = try state.update(table, [product(number)])
+            }
+            if change % 3 != 0 {
+                leaving += 1
+                searchedChanges += spent.searched > 0 ? 1 : 0
+                searchedRows += spent.searched
+            }
+        }
+    }
+    print([
+        "insert": median(tables), "insert_rows": median(rows), "removal": median(removals),
+        "removal_rows": median(removalRows), "day": day, "changes": Double(changes),
+        "leaving": Double(leaving),
+        "searched_changes": Double(searchedChanges), "searched_rows": Double(searchedRows),
+    ])
+}
+
+func median(_ values: [Double]) -> Double { values.isEmpty ? .nan : values.sorted()[values.count / 2] }
+
 switch (arguments.first, arguments.count) {
+case ("change", 6):
+    try change(
+        arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!, Int(arguments[5])!)
 case ("build", 5), ("build", 6):
     try build(
         arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!,
