@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-sanitized bench soak fuzz install uninstall format lint clean dependencies toolchain
+.PHONY: help demo build test test-sanitized bench bench-neighbours soak fuzz install uninstall format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -14,6 +14,7 @@ help:
 	@echo 'make test              run every test'
 	@echo 'make test-sanitized     run the imaging tests with the address sanitizer'
 	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
+	@echo 'make bench-neighbours  measure the neighbour table beside FAISS and numpy'
 	@echo 'make soak              change, move, delete and kill at random, and compare with a clean run'
 	@echo 'make fuzz              throw made-up bytes at the decoders; SECONDS=1800 make fuzz for longer'
 	@echo 'make lint              check the format of the code'
@@ -49,6 +50,10 @@ test-sanitized:
 bench: build
 	@Scripts/install-debian-packages test
 	@Scripts/bench
+
+bench-neighbours: build
+	@Scripts/install-debian-packages test
+	@Scripts/bench-neighbours
 
 soak: build
 	@Scripts/install-debian-packages test

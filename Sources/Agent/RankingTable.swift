@@ -31,6 +31,9 @@ package final class RankingTable {
     /// Whether the catalogue's rows are not those of this table, or not those of the products' vectors as they are.
     private var isAhead: Bool
 
+    /// Whether products are in it whose vectors have to be given again.
+    var hasLost: Bool { !lost.isEmpty }
+
     /// What an update did.
     package struct Change {
         /// Products that are new or may have other neighbours.
@@ -57,22 +60,29 @@ package final class RankingTable {
         (self.catalogue, self.model, self.threads, self.pace) = (catalogue, model, threads, pace)
         let vectors = try VectorFile(stateFolder: catalogue.stateFolder, model: model, dimension: dimension)
         self.vectors = vectors
-        let pools = try catalogue.pools(of: model)
-        var digests = [ContentDigest?](repeating: nil, count: (pools.last?.pool.slot ?? -1) + 1)
-        for (pool, digest) in pools { digests[pool.slot] = digest }
-        let (table, lost) = try NeighbourTable.restored(
-            pools.map(\.pool), dimension: dimension, count: count, store: vectors, threads: threads
-        ) { [digests] slot, row in vectors.digest(of: row) == digests[slot] }
+        let table = NeighbourTable(dimension: dimension, count: count, store: vectors)
+        var digests: [ContentDigest?] = []
+        try catalogue.forEachPool(of: model) { pool, digest in
+            table.restore(pool)
+            digests += repeatElement(nil, count: pool.slot - digests.count)
+            digests.append(digest)
+        }
+        let lost = try table.finishRestoring(threads: threads) { [digests] slot, row in
+            vectors.digest(of: row) == digests[slot]
+        }
         self.table = table
         self.lost = Set(lost)
         isAhead = try catalogue.arePoolsAhead(of: model)
     }
 
+    /// How many neighbours are asked for.
     package var count: Int { table.count }
+    /// The number of products there are.
     package var productCount: Int { table.productCount }
     /// The memory of what is searched and of the pools, without the products' ids.
     package var bytes: Int { table.bytes }
 
+    /// The nearest of a product, the most similar first.
     package func neighbours(of product: ProductID) -> [Neighbour] { table.neighbours(of: product) ?? [] }
 
     /// Brings the table up to date with the photos that the catalogue has.
@@ -130,6 +140,8 @@ package final class RankingTable {
                 keptAt = .now
             }
         } while done < coming.count
+        // Writing takes long too, and may be interrupted.
+        if ContinuousClock.now - keptAt > pace.worthKeeping { try catalogue.keep(poolChange(), of: model) }
         let rows = table.takeChangedRows()
         guard isWhole else {
             return Change(
@@ -163,8 +175,7 @@ package final class RankingTable {
         guard table.productCount > 0 else {
             return (try catalogue.embeddedProducts(of: model, without: departing), [])
         }
-        let kept = Dictionary(
-            uniqueKeysWithValues: try catalogue.pools(of: model).map { ($0.pool.product, $0.digest) })
+        let kept = try catalogue.pooledVectors(of: model)
         var coming: [ProductID] = []
         var gone = Set(table.allProducts)
         try catalogue.forEachVectors(of: model, without: departing, inGroupsOf: 256) { group in

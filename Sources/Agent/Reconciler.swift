@@ -376,7 +376,10 @@ package final class Reconciler {
         let state = try catalogue.rankingState()
         let count = settings.recommendationCount
         let isOtherModel = state.model != opened.model
-        let isBehind = isOtherModel || state.count != count || !state.unranked.isEmpty
+        var isBehind = isOtherModel || state.count != count || !state.unranked.isEmpty
+        if isWhole, !isBehind {
+            isBehind = try table?.hasLost ?? false || opened.catalogue.arePoolsAhead(of: opened.model)
+        }
         round.report.products = try catalogue.rankedProductCount()
         guard isBehind || !wanted.isEmpty else {
             if state.isHeldBack, isWhole { try catalogue.setHeldBack(false) }
@@ -434,7 +437,11 @@ package final class Reconciler {
         report.products = table.productCount
         try opened.catalogue.rank(
             change.changed, neighbours: table.neighbours, removed: change.removed, pools: table.poolChange(),
-            count: table.count, model: opened.model, settled: change.settled, departures: departures)
+            count: table.count, model: opened.model, settled: change.settled, departures: departures
+        ) { done in
+            progress(.ranking(done: done, of: change.changed.count))
+            if options.isStopping() { throw AgentError.stopped }
+        }
         self.table = table
     }
 

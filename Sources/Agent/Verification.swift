@@ -53,7 +53,9 @@ package struct Verification {
     package func run(sample: Int?) throws(AgentError) -> Report {
         try inRooms {
             let start = ContinuousClock.now
-            let all = try catalogue.rankedProducts()
+            // Those that have a vector and no row are not as they should be either.
+            let all = try Set(catalogue.rankedProducts()).union(catalogue.embeddedProducts(of: model))
+                .sorted()
             let chosen = sample.map { Array(all.shuffled().prefix($0)).sorted() } ?? all
             var suspects = chosen
             var drift: [ProductID: (reason: String, isOfCatalogue: Bool)] = [:]

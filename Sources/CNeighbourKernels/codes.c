@@ -37,7 +37,8 @@ VERSIONS static float largest_group(const float *vector, size_t dimension) {
 
 // Rounds vector / scale to integers; returns the squared length of what that leaves out.
 VERSIONS static double quantize(const float *vector, size_t dimension, float scale, int8_t *codes, int *sum) {
-    float inverse = 1 / scale;
+    // A vector without length has codes of zero.
+    float inverse = scale > 0 ? 1 / scale : 0;
     double error = 0;
     int total = 0;
     for (size_t i = 0; i < dimension; i++) {

@@ -14,6 +14,7 @@ import Products
 package final class Catalogue: Sendable {
     let database: DatabasePool
     package let file: String
+    /// Where the catalogue and what belongs to it lie.
     package let stateFolder: String
 
     package static let fileName = "catalogue.sqlite"

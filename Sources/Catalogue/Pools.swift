@@ -4,6 +4,7 @@ import Products
 
 /// What a run keeps of the neighbour table for the next.
 package struct PoolChange {
+    /// A pool that is new or has changed.
     package struct Changed {
         package let pool: NeighbourPool
         /// Of the vector that the slot has got; nil where it has the vector that it had.
@@ -57,31 +58,45 @@ extension Catalogue {
         }
     }
 
-    /// The pools that were kept, each with the digest of its slot's vector; in the order of their slots.
-    package func pools(of model: ModelNumber) throws(CatalogueError) -> [(
-        pool: NeighbourPool, digest: ContentDigest
-    )] {
-        try read { database in
-            var pools: [(NeighbourPool, ContentDigest)] = []
+    /// The pools that were kept, each with the digest of its slot's vector, in the order of their slots; what the body
+    /// throws ends the walk and is thrown on.
+    package func forEachPool(of model: ModelNumber, _ body: (NeighbourPool, ContentDigest) throws -> Void)
+        throws
+    {
+        try walk { database in
             let rows = try Row.fetchCursor(
                 database,
                 sql: "SELECT slot, product, digest, entries FROM pool WHERE model = ? ORDER BY slot",
                 arguments: [model.id])
             while let row = try rows.next() {
-                let slot: Int = row["slot"]
-                guard let digest = ContentDigest(bytes: row["digest"] as Data) else {
-                    throw CatalogueError.damaged(file: file, message: "the digest of slot \(slot) is not one")
-                }
-                let entries = [PoolEntry](bytes: row["entries"] as Data)
-                pools.append(
-                    (
-                        NeighbourPool(
-                            slot: slot, product: ProductID(row["product"] as String), entries: entries),
-                        digest
-                    ))
+                let pool = NeighbourPool(
+                    slot: row["slot"], product: ProductID(row["product"] as String),
+                    entries: [PoolEntry](bytes: row["entries"] as Data))
+                let digest = try self.digest(row, of: pool.product)
+                try Self.passOn { try body(pool, digest) }
             }
-            return pools
         }
+    }
+
+    /// The digest of each product's vector in the pools that were kept.
+    package func pooledVectors(of model: ModelNumber) throws(CatalogueError) -> [ProductID: ContentDigest] {
+        try read { database in
+            let rows = try Row.fetchCursor(
+                database, sql: "SELECT product, digest FROM pool WHERE model = ?", arguments: [model.id])
+            var digests: [ProductID: ContentDigest] = [:]
+            while let row = try rows.next() {
+                let product = ProductID(row["product"] as String)
+                digests[product] = try digest(row, of: product)
+            }
+            return digests
+        }
+    }
+
+    private func digest(_ row: Row, of product: ProductID) throws(CatalogueError) -> ContentDigest {
+        guard let digest = ContentDigest(bytes: row["digest"] as Data) else {
+            throw .damaged(file: file, message: "the digest of \(product)'s vector is not one")
+        }
+        return digest
     }
 
     /// Whether the pools hold what the neighbour rows do not show.

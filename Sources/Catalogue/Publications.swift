@@ -105,6 +105,17 @@ extension Catalogue {
         }
     }
 
+    /// Writes with a body that may give up; nothing is written then.
+    func writing(_ body: (Database) throws -> Void) throws {
+        do {
+            try database.write(body)
+        } catch let passed as Passed {
+            throw passed.error
+        } catch let error as DatabaseError {
+            throw CatalogueError(file: file, error)
+        }
+    }
+
     struct Passed: Error { let error: any Error }
 
     static func passOn(_ body: () throws -> Void) throws {

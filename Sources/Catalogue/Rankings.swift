@@ -30,7 +30,7 @@ package struct RankingState: Hashable, Sendable {
 }
 
 extension Catalogue {
-    /// From how many changed rows on the neighbour table's index is made anew.
+    /// From how many changed rows on the neighbour table's index is made anew, if most are.
     private static let bulkRows = 5000
 
     package func rankingState() throws(CatalogueError) -> RankingState {
@@ -204,12 +204,15 @@ extension Catalogue {
     ///   - pools: what is to be kept for the next run.
     ///   - count: how many neighbours were asked for.
     ///   - settled: products that the table is no longer behind with.
+    ///   - progress: called now and then with how many of the changed products are done; what it throws undoes all, and
+    ///     is thrown on.
     package func rank(
         _ changed: [ProductID], neighbours: (ProductID) -> [Neighbour], removed: [ProductID],
         pools: PoolChange,
-        count: Int, model: ModelNumber, settled: [ProductID], departures: Departures
-    ) throws(CatalogueError) {
-        try write { database in
+        count: Int, model: ModelNumber, settled: [ProductID], departures: Departures,
+        progress: (_ done: Int) throws -> Void = { _ in }
+    ) throws {
+        try writing { database in
             var looked = Set(settled)
             for path in departures.paths {
                 let product = try String.fetchOne(
@@ -226,21 +229,32 @@ extension Catalogue {
                 looked.insert(product)
             }
             // An index that most of a table is new to is sorted sooner than filled.
-            let isBulk = changed.count > Self.bulkRows
+            let isBulk =
+                try changed.count > Self.bulkRows
+                && changed.count > (Int.fetchOne(database, sql: "SELECT count(*) FROM product") ?? 0) / 4
             if isBulk { try database.execute(sql: "DROP INDEX neighbour_neighbour") }
             let addProduct = try database.cachedStatement(
                 sql: "INSERT OR IGNORE INTO product (id) VALUES (?)")
-            let clear = try database.cachedStatement(sql: "DELETE FROM neighbour WHERE product = ?")
-            let add = try database.cachedStatement(
-                sql: "INSERT INTO neighbour (product, rank, neighbour, score) VALUES (?, ?, ?, ?)")
-            for product in changed {
+            let cut = try database.cachedStatement(
+                sql: "DELETE FROM neighbour WHERE product = ? AND rank > ?")
+            let set = try database.cachedStatement(
+                sql: """
+                    INSERT INTO neighbour (product, rank, neighbour, score) VALUES (?, ?, ?, ?)
+                        ON CONFLICT (product, rank) DO UPDATE SET neighbour = excluded.neighbour, score = excluded.score
+                    """)
+            for (done, product) in changed.enumerated() {
+                if done % 256 == 0 { try Self.passOn { try progress(done) } }
                 let neighbours = neighbours(product)
                 try addProduct.execute(arguments: [product.text])
-                guard try Self.neighbours(of: product, database) != neighbours else { continue }
+                let before = try Self.neighbours(of: product, database)
+                guard before != neighbours else { continue }
                 looked.insert(product)
-                try clear.execute(arguments: [product.text])
-                for (index, neighbour) in neighbours.enumerated() {
-                    try add.execute(
+                if neighbours.count < before.count {
+                    try cut.execute(arguments: [product.text, neighbours.count])
+                }
+                for (index, neighbour) in neighbours.enumerated()
+                where index >= before.count || before[index] != neighbour {
+                    try set.execute(
                         arguments: [product.text, index + 1, neighbour.product.text, Double(neighbour.score)])
                 }
             }

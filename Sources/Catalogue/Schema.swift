@@ -109,6 +109,7 @@ enum Schema {
         CREATE INDEX publication_due ON publication (is_due) WHERE is_due = 1;
         """
 
+    /// Part of a released migration, so it is never changed.
     static let neighbourIndex = "CREATE INDEX neighbour_neighbour ON neighbour (neighbour)"
 
     private static let version3 = """

@@ -10,6 +10,7 @@ import Synchronization
 /// each row, and a row that is not as it says is written anew.
 package final class VectorFile: Sendable {
     package let file: String
+    /// How many values a row has.
     package let rowLength: Int
     private let descriptor: Int32
     /// Of rows that were written and whose digest is not in the catalogue yet.
@@ -17,6 +18,7 @@ package final class VectorFile: Sendable {
 
     private static let prefix = "vectors-"
 
+    /// Opens a model's file, and makes it where there is none.
     package init(stateFolder: String, model: ModelNumber, dimension: Int) throws(CatalogueError) {
         file = "\(stateFolder)/\(Self.prefix)\(model.id).f32"
         rowLength = (dimension + 15) / 16 * 16

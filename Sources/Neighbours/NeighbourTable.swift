@@ -12,10 +12,11 @@ import Synchronization
 /// Searching goes over codes of one byte a dimension, with a proven bound on what they may be wrong by
 /// (neighbour_kernels.h); pairs that the bound leaves open are scored in full precision, from the store.
 ///
-/// Memory: about a byte a dimension, 19 bytes, and 8 for each of `depth` pool entries a product, and its id. An
+/// Memory: about a byte a dimension, 35 bytes, and 8 for each of `depth` pool entries a product, and its id. An
 /// update of b products takes b x products x dimension multiplications of bytes, and a few hundred of vectors.
 ///
-/// For one thread at a time. After an error it is of no use.
+/// For one thread at a time. What `progress` throws leaves it true for the products that it then has; after an error of
+/// the store it is of no use.
 package final class NeighbourTable {
     /// How many neighbours are asked for.
     package let count: Int
@@ -47,6 +48,8 @@ package final class NeighbourTable {
         var batchPairs = 200_000_000
         /// Pairs whose exact scores are wanted, 16 bytes each.
         var openPairs = 2_000_000
+        /// Rows that a scan looks at before the best of them leads to better ones.
+        var rowsBeforeLead = 1024
         var kernel = imgrec_best_kernel()
     }
 
@@ -74,6 +77,7 @@ package final class NeighbourTable {
     /// The memory of codes and pools, without the products' ids.
     package var bytes: Int { memory.slotCount * memory.bytesPerSlot }
 
+    /// Whether a product has a slot.
     package func contains(_ product: ProductID) -> Bool { slots[product] != nil }
 
     /// The nearest neighbours of a product, the most similar first; nil where there is no such product.
@@ -179,7 +183,7 @@ package final class NeighbourTable {
             removedProducts.insert(change.product)
         }
         try forget(changes.map(\.product), threads: threads)
-        try improveLayout(threads: threads)
+        try renewLayout(threads: threads)
         var done = 0
         var batchLimit = limits.batch
         while done < coming.count {
@@ -239,7 +243,8 @@ package final class NeighbourTable {
         let wanted = min(memory.depth, others + coming.count - 1)
         let found = Scan(
             memory: memory, batch: batch, isOffering: true, threads: threads,
-            pairLimit: coming.count == 1 ? .max : limits.openPairs, kernel: kernel
+            pairLimit: coming.count == 1 ? .max : limits.openPairs, kernel: kernel,
+            rowsBeforeLead: limits.rowsBeforeLead
         ).run(places.map { _ in CandidateList(wanted: wanted) })
         guard let found else {
             for slot in places.reversed() {
@@ -282,7 +287,7 @@ package final class NeighbourTable {
     /// While there are no more products than a pool has room for, a pool that holds all others takes whatever comes.
     private func prepareThresholds(others: Int) {
         guard others <= memory.depth + 1 + limits.batch else { return }
-        for (slot, product) in products.enumerated() where product != nil {
+        for (slot, product) in products.enumerated() where product != nil && memory.isShown(slot) {
             memory.setThreshold(of: slot, isComplete: memory.poolCount(of: slot) == others - 1)
         }
     }
@@ -290,7 +295,9 @@ package final class NeighbourTable {
     /// Searches rows again that have become too short, or were never known.
     private func searchShortRows(threads: Int, progress: (Int, Int) throws -> Void) throws -> Int {
         let wanted = min(count, slots.count - 1)
-        let short = products.indices.filter { products[$0] != nil && memory.poolCount(of: $0) < wanted }
+        let short = products.indices.filter {
+            products[$0] != nil && memory.isShown($0) && memory.poolCount(of: $0) < wanted
+        }
         var done = 0
         var batchLimit = limits.batch
         while done < short.count {
@@ -299,7 +306,8 @@ package final class NeighbourTable {
             let wanted = min(memory.depth, slots.count - 1)
             let found = Scan(
                 memory: memory, batch: batch, isOffering: false, threads: threads,
-                pairLimit: length == 1 ? .max : limits.openPairs, kernel: kernel
+                pairLimit: length == 1 ? .max : limits.openPairs, kernel: kernel,
+                rowsBeforeLead: limits.rowsBeforeLead
             ).run(batch.slots.map { _ in CandidateList(wanted: wanted) })
             guard let found else {
                 batchLimit = max(1, length / 2)
@@ -342,47 +350,48 @@ package final class NeighbourTable {
         return (memory.takeMarked(SlotMemory.Mark.pool).filter { products[$0] != nil }, freedSlots.sorted())
     }
 
+    /// What is to be kept of a slot's product for `restore`; nil where the slot is free.
     package func pool(ofSlot slot: Int) -> NeighbourPool? {
         products[slot].map { NeighbourPool(slot: slot, product: $0, entries: memory.pool(of: slot)) }
     }
 
     // MARK: After a restart
 
-    /// The table of an earlier run.
-    ///
-    /// - Parameters:
-    ///   - pools: what `pool(ofSlot:)` gave for every product.
-    ///   - isIntact: whether what the store has of a slot is the vector that was written. Called from several threads.
-    /// - Returns: the table, and the products whose vectors are lost: they are in it, but cannot be found until they
-    ///   are removed or changed by an update.
-    /// - Throws: what the store throws.
-    package static func restored(
-        _ pools: [NeighbourPool], dimension: Int, count: Int, store: any VectorStore, threads: Int,
-        isIntact: @Sendable (_ slot: Int, _ row: Span<Float>) -> Bool
-    ) throws -> (table: NeighbourTable, lost: [ProductID]) {
-        let table = NeighbourTable(dimension: dimension, count: count, store: store)
-        let lost = try table.restore(pools, threads: threads, isIntact)
-        return (table, lost)
+    /// Takes a pool of an earlier run, before anything else: what `pool(ofSlot:)` gave of one product after another.
+    package func restore(_ pool: NeighbourPool) {
+        while memory.slotCount <= pool.slot { _ = addSlot() }
+        products[pool.slot] = pool.product
+        slots[pool.product] = pool.slot
+        memory.setPool(pool.entries.prefix(memory.depth), of: pool.slot)
+        // What is cut off is not kept up to date from now on, and must not be believed later.
+        if pool.entries.count > memory.depth { memory.mark(pool.slot, SlotMemory.Mark.pool) }
     }
 
-    private func restore(_ pools: [NeighbourPool], threads: Int, _ isIntact: (Int, Span<Float>) -> Bool)
-        throws -> [ProductID]
-    {
-        let last = pools.reduce(-1) { max($0, $1.slot) }
-        slots.reserveCapacity(pools.count)
-        for _ in 0..<last + 1 { _ = addSlot() }
-        for pool in pools {
-            products[pool.slot] = pool.product
-            slots[pool.product] = pool.slot
-            memory.setPool(pool.entries.prefix(memory.depth), of: pool.slot)
-        }
+    /// Takes the vectors of the restored pools from the store.
+    ///
+    /// - Parameter isIntact: whether what the store has of a slot is the vector that was written. Called from several
+    ///   threads.
+    /// - Returns: the products whose vectors are lost: they have slots, but cannot be found until an update removes or
+    ///   changes them.
+    /// - Throws: what the store throws.
+    package func finishRestoring(
+        threads: Int, isIntact: (_ slot: Int, _ row: Span<Float>) -> Bool
+    ) throws -> [ProductID] {
         freeSlots = products.indices.reversed().filter { products[$0] == nil }
-        if !pools.isEmpty {
-            var sample = [Float](repeating: 0, count: min(Self.sampleLength, last + 1) * store.rowLength)
-            try store.read(0..<sample.count / store.rowLength, into: &sample, at: 0)
-            setLayout(sample: sample)
+        for (slot, product) in products.enumerated() where product != nil {
+            // A pool that names what is not there is believed as far as it goes.
+            let pool = memory.pool(of: slot)
+            let sound = pool.prefix {
+                products.indices.contains(Int($0.slot)) && products[Int($0.slot)] != nil
+            }
+            if sound.count < pool.count { setPool(Array(sound), of: slot) }
         }
-        return try encodeAll(threads: threads, isIntact).compactMap { products[$0] }.sorted()
+        if !slots.isEmpty { try improveLayout() }
+        let lost = try encodeAll(threads: threads, isIntact)
+        // While a slot cannot be found it is not told of what comes: its pool must not be believed when, after another
+        // interruption, its vector is there again.
+        for slot in lost { setPool([], of: slot) }
+        return lost.compactMap { products[$0] }.sorted()
     }
 
     // MARK: The layout of codes
@@ -391,24 +400,31 @@ package final class NeighbourTable {
     private static let sampleLength = 2048
 
     private func setLayout(sample: [Float]) {
-        memory.setLayout(CodeLayout(dimension: dimension, sample: sample, rowLength: store.rowLength))
-        layoutSample = sample.count / store.rowLength
+        let rowLength = store.rowLength
+        memory.setLayout(CodeLayout(dimension: dimension, sample: sample, rowLength: rowLength))
+        // Rows that the store has lost say nothing.
+        layoutSample = stride(from: 0, to: sample.count, by: rowLength).count { start in
+            sample[start..<start + rowLength].contains { $0 != 0 }
+        }
     }
 
-    /// Makes a layout anew that was made from few vectors, when there are many.
-    private func improveLayout(threads: Int) throws {
-        guard layoutSample < Self.sampleLength / 8, slots.count >= 8 * layoutSample, slots.count >= 64 else {
-            return
-        }
+    /// Makes the layout from what the store has. All vectors have to be encoded after it.
+    private func improveLayout() throws {
         var sample = [Float](repeating: 0, count: min(Self.sampleLength, memory.slotCount) * store.rowLength)
         try store.read(0..<sample.count / store.rowLength, into: &sample, at: 0)
         setLayout(sample: sample)
-        _ = try encodeAll(threads: threads) { _, _ in true }
     }
 
-    /// Encodes the vectors of all slots.
+    /// Makes a layout anew that was made from few vectors, when there are many.
+    private func renewLayout(threads: Int) throws {
+        guard layoutSample < Self.sampleLength / 8, slots.count >= max(64, 8 * layoutSample) else { return }
+        try improveLayout()
+        _ = try encodeAll(threads: threads) { slot, _ in memory.isShown(slot) }
+    }
+
+    /// Encodes the vectors of all slots that are intact.
     ///
-    /// - Returns: the slots whose vectors are not intact; they are hidden.
+    /// - Returns: the slots that are not; they stay hidden.
     private func encodeAll(threads: Int, _ isIntact: (Int, Span<Float>) -> Bool) throws -> [Int] {
         let lost = Mutex<[Int]>([])
         let rowsAtOnce = 128
@@ -434,21 +450,5 @@ package final class NeighbourTable {
             }
         }
         return lost.withLock { $0 }
-    }
-}
-
-/// The best few of some entries.
-enum TopK {
-    /// Sorted by `ranks`; entries with equal scores that the last place is contested by are told apart by it too.
-    static func nearest(_ count: Int, of entries: [PoolEntry], _ ranks: (PoolEntry, PoolEntry) -> Bool)
-        -> [PoolEntry]
-    {
-        var entries = entries
-        if entries.count > count, count > 0 {
-            var scores = entries.map(\.score)
-            let worst = nthLargest(count, of: &scores)
-            entries.removeAll { $0.score < worst }
-        }
-        return Array(entries.sorted(by: ranks).prefix(count))
     }
 }

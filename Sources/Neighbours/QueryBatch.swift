@@ -3,7 +3,7 @@ import Products
 
 /// Vectors that are looked up together: in full precision, and as a query's codes.
 struct QueryBatch: Sendable {
-    /// How many queries go over a tile of rows while their codes stay in the second-level cache.
+    /// How many queries go over a tile of rows while their heads stay in the first-level cache.
     static let blockLength = 64
 
     let count: Int

@@ -13,7 +13,6 @@ struct Pair {
 struct Scan {
     /// Rows that are looked at before thresholds are compared with what was found.
     private static let rowsAtOnce = 64
-    private static let rowsBeforeLead = 1024
 
     let memory: SlotMemory
     let batch: QueryBatch
@@ -23,7 +22,9 @@ struct Scan {
     /// How many pairs may be found; with more of them the scan is given up.
     let pairLimit: Int
     let kernel: imgrec_kernel
-    /// Slots that are not to be found. Called from several threads.
+    /// Rows that are looked at before the best of them leads to better ones.
+    var rowsBeforeLead = 1024
+    /// Whether a slot may be found; nil where all may. Called from several threads.
     var isWanted: (@Sendable (Int) -> Bool)?
 
     struct Found {
@@ -76,7 +77,7 @@ struct Scan {
         var counted = own.count
         var first = rows.lowerBound
         // The best so far leads to better ones: after 1024 rows, 8192, 65536 ...
-        var nextLead = Self.rowsBeforeLead
+        var nextLead = rowsBeforeLead
         var leads = [Int32](repeating: -1, count: block.count)
         while first < rows.upperBound {
             let segmentEnd = (first / SlotMemory.slotsPerSegment + 1) * SlotMemory.slotsPerSegment
@@ -91,7 +92,7 @@ struct Scan {
             }
             guard hitCount > 0 else { continue }
             let count = own.count
-            if count - counted > 4096 {
+            if count - counted > min(4096, pairLimit / 8) {
                 let total = found.add(count - counted, ordering: .relaxed).newValue
                 counted = count
                 // A single query has to be answered, however much there is.
@@ -134,7 +135,8 @@ struct Scan {
         else { return }
         lead = best
         let near = memory.pool(of: Int(best)).map(\.slot).filter { slot in
-            (batch.slots.isEmpty || batch.slots[query] != Int(slot)) && isWanted?(Int(slot)) ?? true
+            memory.isShown(Int(slot)) && (batch.slots.isEmpty || batch.slots[query] != Int(slot))
+                && isWanted?(Int(slot)) ?? true
         }
         guard near.count + 1 >= wanted else { return }
         var bounds = zip(near, batch.scores(of: query, with: near, memory, kernel)).map { slot, score in

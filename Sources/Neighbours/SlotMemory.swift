@@ -5,7 +5,7 @@ import Synchronization
 /// The codes and pools of all slots, in segments of fixed size, so that growing moves nothing.
 ///
 /// Memory for each slot: the dimension, rounded up to 128, in bytes; 35 bytes beside it; and 8 for each entry that a
-/// pool has room for. This file and `Scan.swift` are where the kernels in C are met.
+/// pool has room for. Pointers into it stay in this room.
 ///
 /// Not locked. Several threads may read, and may change the pools of different slots, at a time.
 final class SlotMemory: @unchecked Sendable {
@@ -151,6 +151,9 @@ final class SlotMemory: @unchecked Sendable {
         let (segment, index) = place(slot)
         return segment.margins[index]
     }
+
+    /// Whether searches find a slot.
+    func isShown(_ slot: Int) -> Bool { margin(of: slot) >= 0 }
 
     /// Hides a slot from searches, and empties its pool.
     func clear(_ slot: Int) {

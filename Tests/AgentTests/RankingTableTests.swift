@@ -17,7 +17,8 @@ struct RankingTableTests {
         let catalogue: Catalogue
         let model: ModelNumber
         var table: RankingTable?
-        let count: Int
+        var count: Int
+        var pace = RankingTable.Pace()
         /// Each product's vector, and the digest that it is stored under.
         var vectors: [ProductID: (digest: ContentDigest, vector: Embedding)] = [:]
         var affected: Set<ProductID> = []
@@ -66,7 +67,8 @@ struct RankingTableTests {
 
         func opened() throws -> RankingTable {
             try RankingTable(
-                catalogue: catalogue, model: model, dimension: dimension, count: count, threads: 2)
+                catalogue: catalogue, model: model, dimension: dimension, count: count, threads: 2, pace: pace
+            )
         }
 
         /// That the catalogue's rows are what comparing every pair in full gives.
@@ -81,11 +83,9 @@ struct RankingTableTests {
         }
     }
 
-    private struct Killed: Error {}
-
     @Test(
         "for any sequence of changes, restarts, interruptions and damage to the vectors file the rows are those from scratch",
-        arguments: 0..<60)
+        arguments: 0..<200)
     func sequences(seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
         let shop = try Shop(count: Int.random(in: 1...4, using: &random))
@@ -104,18 +104,34 @@ struct RankingTableTests {
             }
             // Stopped half-way, once what was computed is kept, and once it is lost.
             if Int.random(in: 0..<3, using: &random) == 0 {
-                #expect(throws: AgentError.self) { try shop.rank(isStopping: { true }) }
+                var asked = 0
+                let end = Int.random(in: 1...3, using: &random)
+                // It may be through before it is asked.
+                try? shop.rank(isStopping: {
+                    asked += 1
+                    return asked == end
+                })
+                guard asked >= end else {
+                    try shop.check("seed \(seed) step \(step)")
+                    continue
+                }
                 #expect(shop.table == nil)
             }
             try shop.rank(removing: leaving)
             try shop.check("seed \(seed) step \(step)")
-            switch Int.random(in: 0..<5, using: &random) {
+            switch Int.random(in: 0..<6, using: &random) {
             case 0: shop.table = nil
             case 1:
                 shop.table = nil
                 try damage(shop.folder.path, &random)
+            case 2:
+                shop.table = nil
+                shop.count = Int.random(in: 1...6, using: &random)
             default: break
             }
+            shop.pace.sliceLength = Int.random(in: 1...20, using: &random)
+            shop.pace.worthKeeping = Bool.random(using: &random) ? .zero : .seconds(5)
+            shop.pace.keepingInterval = Bool.random(using: &random) ? .zero : .seconds(60)
         }
     }
 
@@ -196,5 +212,56 @@ struct RankingTableTests {
         shop.vectors[ProductID("p2")] = nil
         try shop.check("after it went on")
         #expect(try shop.catalogue.rankingState().unranked.isEmpty)
+    }
+
+    @Test("a ranking that fails while it is written leaves rows as they were, and the next one is true")
+    func failedWriting() throws {
+        struct Full: Error {}
+        var random = SeededRandom(seed: 3)
+        let shop = try Shop(count: 3)
+        for number in 0..<30 {
+            try shop.put(ProductID("p\(number)"), random.embedding(dimension: Self.dimension))
+        }
+        try shop.rank()
+        let taken = shop.table.take()
+        let table = try #require(taken)
+        for number in 20..<40 {
+            try shop.put(ProductID("p\(number)"), random.embedding(dimension: Self.dimension))
+        }
+        let before = try shop.catalogue.neighbours(of: ProductID("p0"))
+        let change = try table.update(
+            shop.affected, isWhole: false, without: Departures(), progress: { _, _ in }, isStopping: { false }
+        )
+        #expect(throws: Full.self) {
+            try shop.catalogue.rank(
+                change.changed, neighbours: table.neighbours, removed: change.removed,
+                pools: table.poolChange(),
+                count: 3, model: shop.model, settled: change.settled, departures: Departures()
+            ) { _ in throw Full() }
+        }
+        #expect(try shop.catalogue.neighbours(of: ProductID("p0")) == before)
+        #expect(try shop.catalogue.rankedProductCount() == 30)
+        try shop.rank()
+        try shop.check("after it failed")
+    }
+
+    @Test(
+        "the vectors file of a model that is gone is removed with it, and one that is left over is not believed"
+    )
+    func otherModels() throws {
+        var random = SeededRandom(seed: 4)
+        let shop = try Shop(count: 3)
+        for number in 0..<30 {
+            try shop.put(ProductID("p\(number)"), random.embedding(dimension: Self.dimension))
+        }
+        let leftOver = "\(shop.folder.path)/vectors-1.f32"
+        try Data(repeating: 7, count: 5000).write(to: URL(fileURLWithPath: leftOver))
+        try shop.rank()
+        try shop.check("beside a file of another time")
+        let other = "\(shop.folder.path)/vectors-9.f32"
+        try Data(repeating: 7, count: 5000).write(to: URL(fileURLWithPath: other))
+        try shop.catalogue.purge(keeping: shop.model)
+        #expect(!FileManager.default.fileExists(atPath: other))
+        #expect(FileManager.default.fileExists(atPath: leftOver))
     }
 }

@@ -7,12 +7,14 @@ import Products
 // Measures the neighbour table as the agent has it: with a catalogue and a vectors file. Scripts/bench_neighbours.py
 // calls it beside FAISS, and prints and draws what it says. Each command prints one JSON object.
 //
-//   usage: NeighbourBenchmark build STATE VECTORS COUNT K [ROWS]   from scratch; writes the neighbours' numbers to ROWS
-//          NeighbourBenchmark seed STATE VECTORS COUNT K CLUSTERS  a state whose products i, i + CLUSTERS, ... have
-//                                                                  their neighbours among each other
-//          NeighbourBenchmark start STATE K                        open a state as a start does
-//          NeighbourBenchmark change STATE VECTORS K TIMES CHANGES products that come, go, and a random day of changes
-//          NeighbourBenchmark scan VECTORS COUNT K BATCH           a batch of a computation from scratch
+//   usage: NeighbourBenchmark compute STATE VECTORS COUNT K [ROWS]  from scratch, without a catalogue; writes the
+//                                                                   neighbours' numbers to ROWS
+//          NeighbourBenchmark build STATE VECTORS COUNT K           the same with a catalogue
+//          NeighbourBenchmark seed STATE VECTORS COUNT K CLUSTERS   a state whose products i, i + CLUSTERS, ... have
+//                                                                   their neighbours among each other
+//          NeighbourBenchmark start STATE K                         open a state as a start does
+//          NeighbourBenchmark change STATE VECTORS K TIMES CHANGES  products that come and go, one at a time, a random
+//                                                                   day of changes, and a thousand that come at once
 //
 // VECTORS: float32, 1280 to a row. More rows than COUNT are those that come.
 
@@ -25,8 +27,8 @@ func fail(_ message: String) -> Never {
     exit(64)
 }
 
-func print(_ values: KeyValuePairs<String, Double>) {
-    Swift.print(
+func report(_ values: KeyValuePairs<String, Double>) {
+    print(
         "{" + values.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ") + "}")
 }
 
@@ -128,23 +130,14 @@ struct State {
     }
 }
 
-func build(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int, rows: String?) throws {
+func build(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int) throws {
     let state = try State(folder)
     try state.store(0..<count, vectors)
     let table = try state.table(count: k)
     let (computing, writing, _) = try state.update(
         table, Set((0..<count).map(product)), isWhole: true)
     let memory = memory()
-    if let rows {
-        var numbers = Data()
-        for index in 0..<count {
-            for neighbour in table.neighbours(of: product(index)) {
-                withUnsafeBytes(of: Int32(number(neighbour.product))) { numbers.append(contentsOf: $0) }
-            }
-        }
-        try numbers.write(to: URL(fileURLWithPath: rows))
-    }
-    print(["computing": computing, "writing": writing, "own": memory.own, "resident": memory.resident])
+    report(["computing": computing, "writing": writing, "own": memory.own, "resident": memory.resident])
 }
 
 /// From scratch without a catalogue: vectors in, table out.
@@ -168,7 +161,7 @@ func compute(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int, rows:
         }
         try numbers.write(to: URL(fileURLWithPath: rows))
     }
-    print(["computing": computing, "own": memory.own, "resident": memory.resident])
+    report(["computing": computing, "own": memory.own, "resident": memory.resident])
 }
 
 func start(_ folder: String, _ k: Int) throws {
@@ -176,7 +169,7 @@ func start(_ folder: String, _ k: Int) throws {
     let state = try State(folder)
     var table: RankingTable?
     let opening = try seconds { table = try state.table(count: k) }
-    print([
+    report([
         "seconds": opening, "products": Double(table!.productCount), "own": memory().own - before,
         "table": Double(table!.bytes),
     ])
@@ -210,38 +203,85 @@ func change(_ folder: String, _ vectors: Vectors, _ k: Int, _ times: Int, _ chan
     }
     // A day: a third comes, a third changes, a third leaves.
     var random = SystemRandomNumberGenerator()
-    var present = Set(0..<count)
+    var present = Array(0..<count)
     var next = count + times
-    var (searchedChanges, leaving, searchedRows) = (0, 0, 0)
-    let day = try seconds {
-        for change in 0..<changes {
-            let spent: (table: Double, rows: Double, searched: Int)
-            if change % 3 == 2 {
-                let number = present.randomElement(using: &random)!
-                present.remove(number)
-                spent = try state.update(
-                    table, [product(number)],
-                    Departures(removed: [image(number, digest: digest(number)).path]))
-            } else {
-                let number = change % 3 == 0 ? next : present.randomElement(using: &random)!
-                try coming(number, vectors[next..<next + 1][0])
-                if change % 3 == 0 { present.insert(number) }
-                next += 1
-                spent = try state.update(table, [product(number)])
+    var (searchedChanges, leaving, searchedRows, day) = (0, 0, 0, 0.0)
+    for change in 0..<changes {
+        let place = present.indices.randomElement(using: &random)!
+        var number = present[place]
+        var departures = Departures()
+        if change % 3 == 2 {
+            present.swapAt(place, present.count - 1)
+            present.removeLast()
+            departures.removed = [image(number, digest: digest(number)).path]
+        } else {
+            if change % 3 == 0 {
+                number = next
+                present.append(number)
             }
-            if change % 3 != 0 {
-                leaving += 1
-                searchedChanges += spent.searched > 0 ? 1 : 0
-                searchedRows += spent.searched
-            }
+            try coming(number, vectors[next..<next + 1][0])
+            next += 1
+        }
+        let spent = try state.update(table, [product(number)], departures)
+        day += spent.table + spent.rows
+        guard change % 3 != 0 else { continue }
+        leaving += 1
+        searchedChanges += spent.searched > 0 ? 1 : 0
+        searchedRows += spent.searched
+    }
+    // Many at once: what a computation from scratch does, at its end.
+    let batch = next..<next + batchLength
+    for (number, vector) in zip(batch, vectors[batch]) { try coming(number, vector) }
+    let spent = try state.update(table, Set(batch.map(product)))
+    report([
+        "products": Double(count), "insert": median(tables), "insert_rows": median(rows),
+        "removal": median(removals), "removal_rows": median(removalRows), "day": day,
+        "changes": Double(changes), "leaving": Double(leaving), "searched_changes": Double(searchedChanges),
+        "searched_rows": Double(searchedRows), "batch": spent.table, "batch_length": Double(batchLength),
+    ])
+}
+
+let batchLength = 1000
+
+/// A state with the pools of products whose neighbours are known to be of their cluster, so that a large one need not
+/// be computed: number i is of cluster i modulo the number of clusters. It has no neighbour rows.
+func seed(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int, _ clusters: Int) throws {
+    let state = try State(folder)
+    let store = try VectorFile(stateFolder: folder, model: state.model, dimension: dimension)
+    var tables: [NeighbourTable] = []
+    let spent = try seconds {
+        for cluster in 0..<clusters {
+            let table = NeighbourTable(
+                dimension: dimension, count: k, store: VectorsInMemory(dimension: dimension))
+            let numbers = stride(from: cluster, to: count, by: clusters)
+            try table.update(
+                numbers.map { (product: product($0), embedding: Optional(vectors[$0..<$0 + 1][0])) },
+                threads: threads)
+            tables.append(table)
         }
     }
-    print([
-        "insert": median(tables), "insert_rows": median(rows), "removal": median(removals),
-        "removal_rows": median(removalRows), "day": day, "changes": Double(changes),
-        "leaving": Double(leaving),
-        "searched_changes": Double(searchedChanges), "searched_rows": Double(searchedRows),
-    ])
+    for first in stride(from: 0, to: count, by: 10_000) {
+        let part = first..<min(first + 10_000, count)
+        for (number, vector) in zip(part, vectors[part]) { try store.write(vector, to: number) }
+        try state.catalogue.keep(
+            PoolChange(
+                changed: part.lazy.map { number in
+                    let pool = tables[number % clusters].pool(ofSlot: number / clusters)!
+                    return PoolChange.Changed(
+                        pool: NeighbourPool(
+                            slot: number, product: product(number),
+                            entries: pool.entries.map {
+                                PoolEntry(
+                                    slot: $0.slot * Int32(clusters) + Int32(number % clusters),
+                                    score: $0.score)
+                            }), digest: store.takeDigest(ofSlot: number))
+                }), of: state.model)
+    }
+    try state.catalogue.rank(
+        [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: k, model: state.model,
+        settled: [],
+        departures: Departures())
+    report(["seconds": spent])
 }
 
 func median(_ values: [Double]) -> Double { values.isEmpty ? .nan : values.sorted()[values.count / 2] }
@@ -250,10 +290,11 @@ switch (arguments.first, arguments.count) {
 case ("change", 6):
     try change(
         arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!, Int(arguments[5])!)
-case ("build", 5), ("build", 6):
-    try build(
-        arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!,
-        rows: arguments.count > 5 ? arguments[5] : nil)
+case ("build", 5):
+    try build(arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!)
+case ("seed", 6):
+    try seed(
+        arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!, Int(arguments[5])!)
 case ("compute", 5), ("compute", 6):
     try compute(
         arguments[1], Vectors(arguments[2]), Int(arguments[3])!, Int(arguments[4])!,

@@ -1,4 +1,5 @@
 import CNeighbourKernels
+import Foundation
 import Products
 import TestSupport
 import Testing
@@ -68,6 +69,21 @@ struct KernelTests {
                 }
             }
         }
+    }
+
+    @Test("the kernel for aarch64 compiles")
+    func neon() throws {
+        let clang = Process()
+        clang.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        clang.arguments = [
+            "clang", "--target=aarch64-linux-gnu", "-std=c17", "-O2", "-ffreestanding", "-Wall", "-Wextra",
+            "-Werror",
+            "-fsyntax-only", "-I\(Repository.root)/Sources/CNeighbourKernels/include",
+            "\(Repository.root)/Sources/CNeighbourKernels/kernels_neon.c",
+        ]
+        try clang.run()
+        clang.waitUntilExit()
+        #expect(clang.terminationStatus == 0)
     }
 
     @Test("the fastest kernel that the CPU has is taken")

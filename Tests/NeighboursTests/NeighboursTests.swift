@@ -156,12 +156,13 @@ struct NeighbourTableTests {
     private func sequence(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let dimension = [6, 20, 150].randomElement(using: &random)!
-        let count = Int.random(in: 1...4, using: &random)
+        var count = Int.random(in: 1...4, using: &random)
         let names = (0..<Int.random(in: 2...60, using: &random)).map { ProductID("p\($0)") }
         let distinct = (0..<12).map { _ in random.embedding(dimension: dimension) }
         var limits = NeighbourTable.Limits()
         limits.batch = Int.random(in: 1...20, using: &random)
         limits.openPairs = Int.random(in: 1...3000, using: &random)
+        limits.rowsBeforeLead = Int.random(in: 1...40, using: &random)
         var vectors: Vectors = [:]
         let store = VectorsInMemory(dimension: dimension)
         var table = NeighbourTable(dimension: dimension, count: count, store: store, limits: limits)
@@ -191,16 +192,78 @@ struct NeighbourTableTests {
             #expect(rows(table) == expected, "seed \(seed) step \(step)")
             #expect(told == expected, "seed \(seed) step \(step)")
             #expect(Set(kept.values.map(\.product)) == Set(vectors.keys), "seed \(seed) step \(step)")
-            // As after a restart, with vectors that were lost.
+            // As after a restart, with vectors that were lost, and perhaps with another count.
             guard Bool.random(using: &random) else { continue }
+            if Bool.random(using: &random) { count = Int.random(in: 1...8, using: &random) }
             let lost = Set(kept.keys.filter { _ in Int.random(in: 0..<8, using: &random) == 0 })
-            let restored = try NeighbourTable.restored(
-                Array(kept.values), dimension: dimension, count: count, store: store, threads: 2
-            ) { slot, _ in !lost.contains(slot) }
-            table = restored.table
-            #expect(Set(restored.lost) == Set(lost.map { kept[$0]!.product }))
-            try table.update(restored.lost.map { ($0, vectors[$0]) }, threads: 1)
+            table = NeighbourTable(dimension: dimension, count: count, store: store, limits: limits)
+            for pool in kept.values { table.restore(pool) }
+            let products = try table.finishRestoring(threads: 2) { slot, _ in !lost.contains(slot) }
+            #expect(Set(products) == Set(lost.map { kept[$0]!.product }))
+            // What was lost is not all given back at once.
+            for product in products.shuffled(using: &random) {
+                try table.update([(product, vectors[product])], threads: 1)
+            }
+            try table.update([], threads: 1)
+            told = rows(table)
         }
+    }
+
+    @Test("larger tables too are what sorting all pairs gives, after a restart and with many vectors lost")
+    func large() throws {
+        var random = SeededRandom(seed: 19)
+        for (dimension, size) in [(300, 5000), (20, 9000)] {
+            // In clusters, so that what is near to what is near is near.
+            let centres = (0..<60).map { _ in random.embedding(dimension: dimension).values }
+            var vectors: Vectors = [:]
+            for number in 0..<size {
+                let noise = random.embedding(dimension: dimension).values
+                let values = zip(centres[number % 60], noise).map { $0 + 0.4 * $1 }
+                vectors[ProductID("p\(number)")] = try Embedding(normalizing: values)
+            }
+            var limits = NeighbourTable.Limits()
+            (limits.batch, limits.rowsBeforeLead) = (700, 100)
+            let store = VectorsInMemory(dimension: dimension)
+            let table = NeighbourTable(dimension: dimension, count: 3, store: store, limits: limits)
+            try table.update(vectors.map { ($0.key, $0.value) }, threads: 2)
+            let expected = sortedPairs(vectors, count: 3)
+            #expect(rows(table) == expected)
+
+            let restored = NeighbourTable(dimension: dimension, count: 3, store: store, limits: limits)
+            for slot in table.takeChangedPools().changed { restored.restore(table.pool(ofSlot: slot)!) }
+            let lost = try restored.finishRestoring(threads: 2) { slot, _ in slot % 3 == 0 }
+            #expect(lost.count > size / 2)
+            for start in stride(from: 0, to: lost.count, by: 900) {
+                let part = lost[start..<min(start + 900, lost.count)]
+                try restored.update(part.map { ($0, vectors[$0]) }, threads: 2)
+            }
+            #expect(rows(restored) == expected)
+            for product in lost.prefix(20) {
+                try restored.update([(product, nil)], threads: 2)
+                vectors[product] = nil
+            }
+            #expect(rows(restored) == sortedPairs(vectors, count: 3))
+        }
+    }
+
+    @Test("pools that name what is not there are believed as far as they go")
+    func unsound() throws {
+        let vectors = vectors(count: 60, dimension: 8, seed: 15)
+        let store = VectorsInMemory(dimension: 8)
+        let table = NeighbourTable(dimension: 8, count: 4, store: store)
+        try table.update(vectors.map { ($0.key, $0.value) }, threads: 1)
+        let restored = NeighbourTable(dimension: 8, count: 4, store: store)
+        for (index, slot) in table.takeChangedPools().changed.enumerated() {
+            let pool = table.pool(ofSlot: slot)!
+            var entries = pool.entries
+            if index % 3 == 0 {
+                entries[index % 5] = PoolEntry(slot: [-7, 60, 1_000_000][index % 2], score: 0.9)
+            }
+            restored.restore(NeighbourPool(slot: slot, product: pool.product, entries: entries))
+        }
+        #expect(try restored.finishRestoring(threads: 1) { _, _ in true }.isEmpty)
+        try restored.update([], threads: 1)
+        #expect(rows(restored) == sortedPairs(vectors, count: 4))
     }
 
     @Test("pools that reach deeper than before are searched again, and shallower ones are not")
@@ -211,9 +274,9 @@ struct NeighbourTableTests {
         try table.update(vectors.map { ($0.key, $0.value) }, threads: 1)
         let pools = table.takeChangedPools().changed.map { table.pool(ofSlot: $0)! }
         for count in [2, 4, 20, 21, 40] {
-            let other = try NeighbourTable.restored(
-                pools, dimension: 8, count: count, store: store, threads: 1, isIntact: { _, _ in true }
-            ).table
+            let other = NeighbourTable(dimension: 8, count: count, store: store)
+            for pool in pools { other.restore(pool) }
+            #expect(try other.finishRestoring(threads: 1) { _, _ in true }.isEmpty)
             let searched = try other.update([], threads: 1)
             #expect(searched == (count <= 20 ? 0 : 300))
             #expect(rows(other) == sortedPairs(vectors, count: count))
