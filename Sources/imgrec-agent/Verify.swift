@@ -18,7 +18,7 @@ struct Verify: ParsableCommand {
 
     @OptionGroup var settings: SettingsOption
 
-    @Flag(help: "Compare all products. 10,000 take seconds, 100,000 about ten minutes.")
+    @Flag(help: "Compare all products: the time grows with the square of their number.")
     var all = false
 
     @Option(help: "Compare so many products, chosen at random.")
