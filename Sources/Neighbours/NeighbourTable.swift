@@ -48,8 +48,8 @@ package final class NeighbourTable {
         var batchPairs = 200_000_000
         /// Pairs whose exact scores are wanted, 16 bytes each.
         var openPairs = 2_000_000
-        /// Rows that a scan looks at before the best of them leads to better ones.
-        var rowsBeforeLead = 1024
+        /// Rows that a scan looks at before all others.
+        var sampleLength = 1024
         var kernel = imgrec_best_kernel()
     }
 
@@ -244,7 +244,7 @@ package final class NeighbourTable {
         let found = Scan(
             memory: memory, batch: batch, isOffering: true, threads: threads,
             pairLimit: coming.count == 1 ? .max : limits.openPairs, kernel: kernel,
-            rowsBeforeLead: limits.rowsBeforeLead
+            sampleLength: limits.sampleLength
         ).run(places.map { _ in CandidateList(wanted: wanted) })
         guard let found else {
             for slot in places.reversed() {
@@ -307,7 +307,7 @@ package final class NeighbourTable {
             let found = Scan(
                 memory: memory, batch: batch, isOffering: false, threads: threads,
                 pairLimit: length == 1 ? .max : limits.openPairs, kernel: kernel,
-                rowsBeforeLead: limits.rowsBeforeLead
+                sampleLength: limits.sampleLength
             ).run(batch.slots.map { _ in CandidateList(wanted: wanted) })
             guard let found else {
                 batchLimit = max(1, length / 2)

@@ -22,8 +22,8 @@ struct Scan {
     /// How many pairs may be found; with more of them the scan is given up.
     let pairLimit: Int
     let kernel: imgrec_kernel
-    /// Rows that are looked at before the best of them leads to better ones.
-    var rowsBeforeLead = 1024
+    /// Rows that are looked at before all others.
+    var sampleLength = 1024
     /// Whether a slot may be found; nil where all may. Called from several threads.
     var isWanted: (@Sendable (Int) -> Bool)?
 
@@ -41,6 +41,7 @@ struct Scan {
         let slotCount = memory.slotCount
         let parts = max(1, min(4 * threads / max(1, batch.blockCount), slotCount / 2048))
         let part = (slotCount + parts - 1) / parts
+        let lists = seeded(lists)
         let all = Mutex(Found(lists: lists))
         let found = Atomic(0)
         // Nothing in it throws.
@@ -75,21 +76,16 @@ struct Scan {
         let hits = UnsafeMutablePointer<imgrec_hit>.allocate(capacity: block.count * Self.rowsAtOnce)
         defer { hits.deallocate() }
         var counted = own.count
-        var first = rows.lowerBound
-        // The best so far leads to better ones: after 1024 rows, 8192, 65536 ...
-        var nextLead = rowsBeforeLead
-        var leads = [Int32](repeating: -1, count: block.count)
-        while first < rows.upperBound {
-            let segmentEnd = (first / SlotMemory.slotsPerSegment + 1) * SlotMemory.slotsPerSegment
-            let width = min(first + Self.rowsAtOnce, rows.upperBound, segmentEnd) - first
+        // What came last is often near to what comes now: from the end, thresholds rise sooner.
+        var end = rows.upperBound
+        while end > rows.lowerBound {
+            let segmentStart = (end - 1) / SlotMemory.slotsPerSegment * SlotMemory.slotsPerSegment
+            let first = max(end - Self.rowsAtOnce, rows.lowerBound, segmentStart)
+            let width = end - first
+            end = first
             var codes = memory.rows(from: first, isOffering: isOffering)
             let hitCount = batch.scan(block, thresholds, &codes, width, kernel, hits)
             for index in 0..<hitCount { take(hits[index], first, block, &own, &thresholds) }
-            first += width
-            if first - rows.lowerBound >= nextLead {
-                nextLead *= 8
-                for position in leads.indices { follow(&leads[position], block, position, &own, &thresholds) }
-            }
             guard hitCount > 0 else { continue }
             let count = own.count
             if count - counted > min(4096, pairLimit / 8) {
@@ -109,7 +105,7 @@ struct Scan {
         let slot = first + Int(hit.row)
         let position = Int(hit.query)
         let query = block.lowerBound + position
-        guard batch.slots.isEmpty || batch.slots[query] != slot else { return }
+        if !batch.slots.isEmpty, batch.slots[query] == slot { return }
         let whom = Int(hit.whom)
         if whom & IMGREC_FOR_QUERY != 0, isWanted?(slot) ?? true {
             let margin = batch.margins[query] + memory.margin(of: slot)
@@ -122,28 +118,72 @@ struct Scan {
         }
     }
 
-    /// Looks at the pool of the best candidate so far. What is near to what is near to a query is often near to the
-    /// query: their scores say early what the nearest have at least to reach. The scan itself looks at every row.
-    private func follow(
-        _ lead: inout Int32, _ block: Range<Int>, _ position: Int, _ own: inout Found,
-        _ thresholds: inout [Float]
-    ) {
-        let query = block.lowerBound + position
-        let wanted = own.lists[position].wanted
-        guard wanted > 0, wanted <= memory.depth,
-            let best = own.lists[position].entries.max(by: { $0.lower < $1.lower })?.slot, best != lead
-        else { return }
-        lead = best
-        let near = memory.pool(of: Int(best)).map(\.slot).filter { slot in
-            memory.isShown(Int(slot)) && (batch.slots.isEmpty || batch.slots[query] != Int(slot))
-                && isWanted?(Int(slot)) ?? true
+    // MARK: Leads
+
+    /// Lists that know early what the nearest have at least to reach.
+    ///
+    /// A few rows from everywhere are looked at first, and then the pool of the best of them: what is near to what is
+    /// near to a query is often near to the query. The scan itself looks at every row all the same.
+    private func seeded(_ lists: [CandidateList]) -> [CandidateList] {
+        guard memory.slotCount > 4 * sampleLength else { return lists }
+        let all = Mutex(lists)
+        // Nothing in it throws.
+        try? inParallel(batch.blockCount, threads: threads) { index in
+            let block = batch.block(index)
+            let leads = leads(of: block)
+            let own = zip(block, leads).map { query, lead in
+                lead.flatMap { seeded(lists[query], query, $0) } ?? lists[query]
+            }
+            all.withLock { $0.replaceSubrange(block, with: own) }
         }
-        guard near.count + 1 >= wanted else { return }
-        var bounds = zip(near, batch.scores(of: query, with: near, memory, kernel)).map { slot, score in
+        return all.withLock { $0 }
+    }
+
+    /// The best of some rows that are spread evenly, for each query of a block.
+    private func leads(of block: Range<Int>) -> [Int?] {
+        let width = 16
+        var leads = [Int?](repeating: nil, count: block.count)
+        var thresholds = [Float](repeating: -.greatestFiniteMagnitude, count: block.count)
+        let hits = UnsafeMutablePointer<imgrec_hit>.allocate(capacity: block.count * width)
+        defer { hits.deallocate() }
+        let step = memory.slotCount / (sampleLength / width)
+        for start in stride(from: 0, to: memory.slotCount - width, by: max(width, step)) {
+            // A tile does not cross the border of a segment.
+            let first = start / width * width
+            var codes = memory.rows(from: first, isOffering: false)
+            let count = batch.scan(block, thresholds, &codes, width, kernel, hits)
+            for index in 0..<count {
+                let hit = hits[index]
+                let (slot, position) = (first + Int(hit.row), Int(hit.query))
+                guard hit.score >= thresholds[position], memory.poolCount(of: slot) > 0,
+                    isAllowed(slot, block.lowerBound + position)
+                else {
+                    continue
+                }
+                leads[position] = slot
+                thresholds[position] = hit.score
+            }
+        }
+        return leads
+    }
+
+    private func seeded(_ list: CandidateList, _ query: Int, _ lead: Int) -> CandidateList {
+        guard list.wanted > 0, list.wanted <= memory.depth + 1 else { return list }
+        let near = memory.pool(of: lead).map(\.slot).filter {
+            memory.isShown(Int($0)) && isAllowed(Int($0), query)
+        }
+        let slots = near + [Int32(lead)]
+        guard slots.count >= list.wanted else { return list }
+        var bounds = zip(slots, batch.scores(of: query, with: slots, memory, kernel)).map { slot, score in
             score - batch.margins[query] - memory.margin(of: Int(slot))
         }
-        bounds += own.lists[position].entries.filter { $0.slot == best }.map(\.lower)
-        own.lists[position].raise(to: nthLargest(wanted, of: &bounds))
-        thresholds[position] = own.lists[position].threshold - batch.margins[query]
+        var seeded = list
+        seeded.raise(to: nthLargest(list.wanted, of: &bounds))
+        return seeded
+    }
+
+    /// Whether a query may be told of a slot.
+    private func isAllowed(_ slot: Int, _ query: Int) -> Bool {
+        (batch.slots.isEmpty || batch.slots[query] != slot) && isWanted?(slot) ?? true
     }
 }

@@ -162,7 +162,7 @@ struct NeighbourTableTests {
         var limits = NeighbourTable.Limits()
         limits.batch = Int.random(in: 1...20, using: &random)
         limits.openPairs = Int.random(in: 1...3000, using: &random)
-        limits.rowsBeforeLead = Int.random(in: 1...40, using: &random)
+        limits.sampleLength = 16
         var vectors: Vectors = [:]
         let store = VectorsInMemory(dimension: dimension)
         var table = NeighbourTable(dimension: dimension, count: count, store: store, limits: limits)
@@ -222,7 +222,7 @@ struct NeighbourTableTests {
                 vectors[ProductID("p\(number)")] = try Embedding(normalizing: values)
             }
             var limits = NeighbourTable.Limits()
-            (limits.batch, limits.rowsBeforeLead) = (700, 100)
+            (limits.batch, limits.sampleLength) = (700, 256)
             let store = VectorsInMemory(dimension: dimension)
             let table = NeighbourTable(dimension: dimension, count: 3, store: store, limits: limits)
             try table.update(vectors.map { ($0.key, $0.value) }, threads: 2)
