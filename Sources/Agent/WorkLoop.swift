@@ -94,7 +94,9 @@ final class WorkLoop: @unchecked Sendable {
         inbox.loop = self
     }
 
-    /// Lets the watcher, which is made first, reach the loop. Set once, before the watcher begins.
+    /// Lets the watcher, which is made first, reach the loop.
+    ///
+    /// `@unchecked Sendable`: `loop` is set once, before the watcher's thread begins, and only read after that.
     private final class Inbox: @unchecked Sendable {
         weak var loop: WorkLoop?
         func note(_ change: FolderChange) { loop?.note(change) }

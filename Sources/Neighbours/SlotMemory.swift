@@ -7,7 +7,8 @@ import Synchronization
 /// Memory for each slot: the dimension, rounded up to 128, in bytes; 35 bytes beside it; and 8 for each entry that a
 /// pool has room for. Pointers into it stay in this room.
 ///
-/// Not locked. Several threads may read, and may change the pools of different slots, at a time.
+/// `@unchecked Sendable`: it is not locked. At a time several threads either read, or change what belongs to different
+/// slots; slots are added by the table's one thread alone, while no other is at work.
 final class SlotMemory: @unchecked Sendable {
     static let slotsPerSegment = 4096
 
