@@ -12,8 +12,12 @@ INLINE void dots_portable(const uint8_t *query, const int8_t *rows, size_t row_c
     }
 }
 
+INLINE void quad_portable(const uint8_t *const queries[4], const int8_t *row, size_t length, int32_t results[4]) {
+    for (int k = 0; k < 4; k++) dots_portable(queries[k], row, 1, length, length, &results[k]);
+}
+
 #define PORTABLE static
-DEFINE_KERNEL(portable, PORTABLE, dots_portable, reaching_portable)
+DEFINE_KERNEL(portable, PORTABLE, dots_portable, quad_portable, reaching_portable)
 
 size_t imgrec_kernels(const imgrec_kernel **kernels) {
 #if defined(__x86_64__)

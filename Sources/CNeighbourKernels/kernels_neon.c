@@ -33,7 +33,15 @@ INLINE void dots_neon(const uint8_t *query, const int8_t *rows, size_t row_count
     }
 }
 
+INLINE void quad_neon(const uint8_t *const queries[4], const int8_t *row, size_t length, int32_t results[4]) {
+    int32x4_t sums[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
+    for (size_t i = 0; i < length; i += 16) {
+        for (int k = 0; k < 4; k++) sums[k] = step(sums[k], vreinterpretq_s8_u8(vld1q_u8(queries[k] + i)), row + i);
+    }
+    for (int k = 0; k < 4; k++) results[k] = vaddvq_s32(sums[k]);
+}
+
 #define NEON
-DEFINE_KERNEL(neon, NEON, dots_neon, reaching_portable)
+DEFINE_KERNEL(neon, NEON, dots_neon, quad_neon, reaching_portable)
 
 #endif

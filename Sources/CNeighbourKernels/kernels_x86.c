@@ -60,6 +60,18 @@ AVX2 INLINE void dots_avx2(const uint8_t *query, const int8_t *rows, size_t row_
     }
 }
 
+AVX2 INLINE void quad_avx2(const uint8_t *const queries[4], const int8_t *row, size_t length, int32_t results[4]) {
+    __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (size_t i = 0; i < length; i += IMGREC_CODE_BLOCK) {
+        for (int k = 0; k < 4; k++) {
+            __m256i q[4];
+            load_avx2(q, queries[k] + i);
+            sums[k] = block_avx2(sums[k], q, row + i);
+        }
+    }
+    _mm_storeu_si128((__m128i *)results, totals_avx2(sums[0], sums[1], sums[2], sums[3]));
+}
+
 // Products and sums in the same order as elsewhere, so that the bits are the same too.
 AVX2 INLINE __m256 bounds_avx2(const int32_t *products, const tile_rows *rows, const tile_query *query,
                                 int first) {
@@ -86,7 +98,7 @@ AVX2 INLINE unsigned reaching_avx2(const int32_t *products, const tile_rows *row
     return bits;
 }
 
-DEFINE_KERNEL(avx2, AVX2, dots_avx2, reaching_avx2)
+DEFINE_KERNEL(avx2, AVX2, dots_avx2, quad_avx2, reaching_avx2)
 
 // MARK: AVX-512
 
@@ -122,7 +134,18 @@ AVX512 INLINE void dots_avx512(const uint8_t *query, const int8_t *rows, size_t 
     }
 }
 
-DEFINE_KERNEL(avx512, AVX512, dots_avx512, reaching_avx2)
+AVX512 INLINE void quad_avx512(const uint8_t *const queries[4], const int8_t *row, size_t length, int32_t results[4]) {
+    __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (size_t i = 0; i < length; i += IMGREC_CODE_BLOCK) {
+        for (int k = 0; k < 4; k++) {
+            sums[k] = block_avx512(sums[k], _mm512_loadu_si512(queries[k] + i), _mm512_loadu_si512(queries[k] + i + 64),
+                                   row + i);
+        }
+    }
+    for (int k = 0; k < 4; k++) results[k] = _mm512_reduce_add_epi32(sums[k]);
+}
+
+DEFINE_KERNEL(avx512, AVX512, dots_avx512, quad_avx512, reaching_avx2)
 
 // MARK: AVX-512 VNNI
 
@@ -150,6 +173,16 @@ VNNI INLINE void dots_avx512_vnni(const uint8_t *query, const int8_t *rows, size
     }
 }
 
-DEFINE_KERNEL(avx512_vnni, VNNI, dots_avx512_vnni, reaching_avx2)
+VNNI INLINE void quad_avx512_vnni(const uint8_t *const queries[4], const int8_t *row, size_t length,
+                                  int32_t results[4]) {
+    __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (size_t i = 0; i < length; i += 64) {
+        __m512i codes = _mm512_loadu_si512(row + i);
+        for (int k = 0; k < 4; k++) sums[k] = _mm512_dpbusd_epi32(sums[k], _mm512_loadu_si512(queries[k] + i), codes);
+    }
+    for (int k = 0; k < 4; k++) results[k] = _mm512_reduce_add_epi32(sums[k]);
+}
+
+DEFINE_KERNEL(avx512_vnni, VNNI, dots_avx512_vnni, quad_avx512_vnni, reaching_avx2)
 
 #endif

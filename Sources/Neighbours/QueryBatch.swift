@@ -3,8 +3,8 @@ import Products
 
 /// Vectors that are looked up together: in full precision, and as a query's codes.
 struct QueryBatch: Sendable {
-    /// How many queries go over a tile of rows while their heads stay in the first-level cache.
-    static let blockLength = 64
+    /// How many queries go over the rows together.
+    static let blockLength = Int(IMGREC_MOST_QUERIES)
 
     let count: Int
     let rowLength: Int

@@ -13,6 +13,9 @@ struct Pair {
 struct Scan {
     /// Rows that are looked at before thresholds are compared with what was found.
     private static let rowsAtOnce = 64
+    /// How many of the rows that are looked at first are followed up, at most, and how many pools are looked through.
+    private static let leadCount = 3
+    private static let followedLeads = 8
 
     let memory: SlotMemory
     let batch: QueryBatch
@@ -122,27 +125,33 @@ struct Scan {
 
     /// Lists that know early what the nearest have at least to reach.
     ///
-    /// A few rows from everywhere are looked at first, and then the pool of the best of them: what is near to what is
-    /// near to a query is often near to the query. The scan itself looks at every row all the same.
+    /// A few rows from everywhere are looked at first, and then the pools of the best of them, and of the best in
+    /// these: what is near to what is near to a query is often near to the query. The scan itself looks at every row
+    /// all the same.
     private func seeded(_ lists: [CandidateList]) -> [CandidateList] {
         guard memory.slotCount > 4 * sampleLength else { return lists }
         let all = Mutex(lists)
         // Nothing in it throws.
         try? inParallel(batch.blockCount, threads: threads) { index in
             let block = batch.block(index)
-            let leads = leads(of: block)
-            let own = zip(block, leads).map { query, lead in
-                lead.flatMap { seeded(lists[query], query, $0) } ?? lists[query]
-            }
+            let own = zip(block, leads(of: block)).map { seeded(lists[$0], $0, $1) }
             all.withLock { $0.replaceSubrange(block, with: own) }
         }
         return all.withLock { $0 }
     }
 
+    /// A slot near to a query.
+    private struct Lead {
+        let slot: Int
+        let score: Float
+        /// Whether its pool has been looked through.
+        var isFollowed = false
+    }
+
     /// The best of some rows that are spread evenly, for each query of a block.
-    private func leads(of block: Range<Int>) -> [Int?] {
+    private func leads(of block: Range<Int>) -> [[Lead]] {
         let width = 16
-        var leads = [Int?](repeating: nil, count: block.count)
+        var leads = [[Lead]](repeating: [], count: block.count)
         var thresholds = [Float](repeating: -.greatestFiniteMagnitude, count: block.count)
         let hits = UnsafeMutablePointer<imgrec_hit>.allocate(capacity: block.count * width)
         defer { hits.deallocate() }
@@ -160,23 +169,37 @@ struct Scan {
                 else {
                     continue
                 }
-                leads[position] = slot
-                thresholds[position] = hit.score
+                let place = leads[position].firstIndex { $0.score < hit.score } ?? leads[position].count
+                leads[position].insert(Lead(slot: slot, score: hit.score), at: place)
+                if leads[position].count > Self.leadCount { leads[position].removeLast() }
+                if leads[position].count == Self.leadCount {
+                    thresholds[position] = leads[position].last!.score
+                }
             }
         }
         return leads
     }
 
-    private func seeded(_ list: CandidateList, _ query: Int, _ lead: Int) -> CandidateList {
+    private func seeded(_ list: CandidateList, _ query: Int, _ leads: [Lead]) -> CandidateList {
         guard list.wanted > 0, list.wanted <= memory.depth + 1 else { return list }
-        let near = memory.pool(of: lead).map(\.slot).filter {
-            memory.isShown(Int($0)) && isAllowed(Int($0), query)
+        var leads = leads
+        var seen = Set(leads.map { Int32($0.slot) })
+        for _ in 0..<Self.followedLeads {
+            var best: Int?
+            for (index, lead) in leads.enumerated() where !lead.isFollowed {
+                if best.map({ lead.score > leads[$0].score }) ?? true { best = index }
+            }
+            guard let best else { break }
+            leads[best].isFollowed = true
+            let near = memory.pool(of: leads[best].slot).map(\.slot).filter {
+                memory.isShown(Int($0)) && isAllowed(Int($0), query) && seen.insert($0).inserted
+            }
+            for (slot, score) in zip(near, batch.scores(of: query, with: near, memory, kernel)) {
+                leads.append(Lead(slot: Int(slot), score: score))
+            }
         }
-        let slots = near + [Int32(lead)]
-        guard slots.count >= list.wanted else { return list }
-        var bounds = zip(slots, batch.scores(of: query, with: slots, memory, kernel)).map { slot, score in
-            score - batch.margins[query] - memory.margin(of: Int(slot))
-        }
+        guard leads.count >= list.wanted else { return list }
+        var bounds = leads.map { $0.score - batch.margins[query] - memory.margin(of: $0.slot) }
         var seeded = list
         seeded.raise(to: nthLargest(list.wanted, of: &bounds))
         return seeded

@@ -91,6 +91,9 @@ typedef struct {
     size_t count;
 } imgrec_queries;
 
+// How many queries a scan takes at once: their heads, 48 kB at 384 elements, stay in the second-level cache.
+#define IMGREC_MOST_QUERIES 128
+
 enum { IMGREC_FOR_QUERY = 1, IMGREC_FOR_ROW = 2 };
 
 typedef struct {
@@ -110,8 +113,8 @@ typedef struct {
     // length is a multiple of IMGREC_CODE_BLOCK; rows begin every stride elements.
     void (*dots)(const uint8_t *query, const int8_t *rows, size_t row_count, size_t stride, size_t length,
                  int32_t *results);
-    // The pairs that reach a threshold, row by row of a tile that stays in the cache.
-    // hits has room for queries->count * row_count; returns how many there are.
+    // The pairs that reach a threshold, in the order of their rows.
+    // queries->count is at most IMGREC_MOST_QUERIES. hits has room for all pairs; returns how many there are.
     size_t (*scan)(const imgrec_queries *queries, const imgrec_rows *rows, size_t row_count, imgrec_parts parts,
                    imgrec_hit *hits);
 } imgrec_kernel;
