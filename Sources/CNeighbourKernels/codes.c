@@ -13,10 +13,18 @@ static float margin(double squared_error, size_t dimension) {
     return nextafterf((float)(IMGREC_LONGEST * error + error * error / 2 + rounding / 2), INFINITY);
 }
 
-VERSIONS static float largest(const float *vector, size_t dimension) {
-    float largest = 0;
-    for (size_t i = 0; i < dimension; i++) largest = fabsf(vector[i]) > largest ? fabsf(vector[i]) : largest;
-    return largest;
+// The range of the elements, zero included.
+typedef struct {
+    float low, high;
+} range;
+
+VERSIONS static range range_of(const float *vector, size_t dimension) {
+    range range = {0, 0};
+    for (size_t i = 0; i < dimension; i++) {
+        range.low = vector[i] < range.low ? vector[i] : range.low;
+        range.high = vector[i] > range.high ? vector[i] : range.high;
+    }
+    return range;
 }
 
 // The largest sum of the sizes of eight elements that a kernel may add up in 16 bits.
@@ -73,15 +81,16 @@ static imgrec_code encode(const float *vector, imgrec_parts parts, float scale, 
         .margin = margin(error, parts.head + parts.middle + parts.end),
         .tail_length = length(middle, parts.middle + parts.end),
         .end_length = length(end, parts.end),
-        .head_offset = IMGREC_QUERY_OFFSET * head_sum,
-        .middle_offset = IMGREC_QUERY_OFFSET * middle_sum,
-        .end_offset = IMGREC_QUERY_OFFSET * end_sum,
+        .head_sum = head_sum,
+        .middle_sum = middle_sum,
+        .end_sum = end_sum,
     };
 }
 
 imgrec_code imgrec_encode_row(const float *vector, imgrec_parts parts, int8_t *head, int8_t *tail) {
     size_t dimension = parts.head + parts.middle + parts.end;
-    float by_size = largest(vector, dimension) / 127;
+    range range = range_of(vector, dimension);
+    float by_size = (-range.low > range.high ? -range.low : range.high) / 127;
     // Rounding adds at most a half to each of the eight.
     float by_group = largest_group(vector, dimension) / (IMGREC_GROUP_LIMIT - 4);
     return encode(vector, parts, by_size > by_group ? by_size : by_group, head, tail);
@@ -89,9 +98,12 @@ imgrec_code imgrec_encode_row(const float *vector, imgrec_parts parts, int8_t *h
 
 imgrec_code imgrec_encode_query(const float *vector, imgrec_parts parts, uint8_t *head, uint8_t *tail) {
     size_t tail_length = parts.middle + parts.end;
-    float scale = largest(vector, parts.head + tail_length) / 63;
+    range range = range_of(vector, parts.head + tail_length);
+    // Rounding widens the range of the integers by at most one.
+    float scale = (range.high - range.low) / 126;
     imgrec_code code = encode(vector, parts, scale, (int8_t *)head, (int8_t *)tail);
-    for (size_t i = 0; i < parts.head; i++) head[i] = (uint8_t)(head[i] + IMGREC_QUERY_OFFSET);
-    for (size_t i = 0; i < tail_length; i++) tail[i] = (uint8_t)(tail[i] + IMGREC_QUERY_OFFSET);
+    code.offset = scale > 0 ? -(int32_t)rintf(range.low * (1 / scale)) : 0;
+    for (size_t i = 0; i < parts.head; i++) head[i] = (uint8_t)((int8_t)head[i] + code.offset);
+    for (size_t i = 0; i < tail_length; i++) tail[i] = (uint8_t)((int8_t)tail[i] + code.offset);
     return code;
 }

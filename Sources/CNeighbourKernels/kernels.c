@@ -56,6 +56,7 @@ float imgrec_score(const imgrec_kernel *kernel, const imgrec_queries *queries, s
     int32_t head, tail;
     kernel->dots(queries->heads + query * parts.head, rows->heads, 1, parts.head, parts.head, &head);
     kernel->dots(queries->tails + query * tail_length, rows->tails, 1, tail_length, tail_length, &tail);
-    int32_t product = head + tail - rows->head_offsets[0] - rows->middle_offsets[0] - rows->end_offsets[0];
+    int32_t sum = rows->head_sums[0] + rows->middle_sums[0] + rows->end_sums[0];
+    int32_t product = head + tail - queries->offsets[query] * sum;
     return (float)product * (queries->scales[query] * rows->scales[0]);
 }

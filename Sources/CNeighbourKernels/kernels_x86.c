@@ -75,8 +75,9 @@ AVX2 INLINE void quad_avx2(const uint8_t *const queries[4], const int8_t *row, s
 // Products and sums in the same order as elsewhere, so that the bits are the same too.
 AVX2 INLINE __m256 bounds_avx2(const int32_t *products, const tile_rows *rows, const tile_query *query,
                                 int first) {
+    __m256i sums = _mm256_loadu_si256((const __m256i *)(rows->head_sums + first));
     __m256i product = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(products + first)),
-                                       _mm256_loadu_si256((const __m256i *)(rows->head_offsets + first)));
+                                       _mm256_mullo_epi32(_mm256_set1_epi32(query->offset), sums));
     __m256 scale = _mm256_mul_ps(_mm256_set1_ps(query->scale), _mm256_loadu_ps(rows->scales + first));
     __m256 rest = _mm256_mul_ps(_mm256_set1_ps(query->tail_length), _mm256_loadu_ps(rows->tail_lengths + first));
     return _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(product), scale), rest);

@@ -15,7 +15,7 @@ typedef void (*quad_function)(const uint8_t *const queries[4], const int8_t *row
 
 // What a tile's rows have of each, as arrays of TILE.
 typedef struct {
-    const int32_t *head_offsets;
+    const int32_t *head_sums;
     const float *scales, *margins, *tail_lengths;
     // NULL where no row asks.
     const float *thresholds;
@@ -23,11 +23,12 @@ typedef struct {
 
 typedef struct {
     float scale, margin, tail_length, threshold;
+    int32_t offset;
 } tile_query;
 
 INLINE tile_query query_at(const imgrec_queries *queries, size_t index) {
     return (tile_query){queries->scales[index], queries->margins[index], queries->tail_lengths[index],
-                        queries->thresholds[index]};
+                        queries->thresholds[index], queries->offsets[index]};
 }
 
 // Which rows of a tile may reach a threshold as far as their heads tell: a bit each.
@@ -36,7 +37,7 @@ typedef unsigned (*reaching_function)(const int32_t *products, const tile_rows *
 INLINE unsigned reaching_portable(const int32_t *products, const tile_rows *rows, const tile_query *query) {
     unsigned bits = 0;
     for (unsigned i = 0; i < TILE; i++) {
-        float bound = (float)(products[i] - rows->head_offsets[i]) * (query->scale * rows->scales[i]) +
+        float bound = (float)(products[i] - query->offset * rows->head_sums[i]) * (query->scale * rows->scales[i]) +
                       query->tail_length * rows->tail_lengths[i];
         unsigned reaches = bound + rows->margins[i] >= query->threshold;
         if (rows->thresholds) reaches |= bound + query->margin >= rows->thresholds[i];
@@ -60,18 +61,19 @@ typedef struct {
 
 // Adds a part of a row's codes to the products of its open pairs, four pairs at a time: the row is read once for them.
 INLINE void add_products(dots_function dots, quad_function quad, open_pair *pairs, size_t pair_count,
-                         const uint8_t *queries, size_t stride, const int8_t *row, size_t length, int32_t offset) {
+                         const uint8_t *queries, const int32_t *offsets, size_t stride, const int8_t *row,
+                         size_t length, int32_t sum) {
     size_t pair = 0;
     int32_t products[4];
     for (; pair + 4 <= pair_count; pair += 4) {
         const uint8_t *four[4];
         for (size_t k = 0; k < 4; k++) four[k] = queries + pairs[pair + k].query * stride;
         quad(four, row, length, products);
-        for (size_t k = 0; k < 4; k++) pairs[pair + k].product += products[k] - offset;
+        for (size_t k = 0; k < 4; k++) pairs[pair + k].product += products[k] - offsets[pairs[pair + k].query] * sum;
     }
     for (; pair < pair_count; pair++) {
         dots(queries + pairs[pair].query * stride, row, 1, stride, length, products);
-        pairs[pair].product += products[0] - offset;
+        pairs[pair].product += products[0] - offsets[pairs[pair].query] * sum;
     }
 }
 
@@ -85,7 +87,7 @@ INLINE size_t scan(dots_function dots, quad_function quad, reaching_function rea
     size_t hit_count = 0;
     for (size_t first = 0; first < row_count; first += TILE) {
         size_t width = row_count - first < TILE ? row_count - first : TILE;
-        tile_rows tile = {rows->head_offsets + first, rows->scales + first, rows->margins + first,
+        tile_rows tile = {rows->head_sums + first, rows->scales + first, rows->margins + first,
                           rows->tail_lengths + first, rows->thresholds ? rows->thresholds + first : NULL};
         size_t open_counts[TILE] = {0};
         for (uint32_t index = 0; index < queries->count; index++) {
@@ -96,7 +98,7 @@ INLINE size_t scan(dots_function dots, quad_function quad, reaching_function rea
             unsigned bits = width == TILE ? reaching(heads, &tile, &query) : (1u << width) - 1;
             for (; bits; bits &= bits - 1) {
                 unsigned i = (unsigned)__builtin_ctz(bits);
-                open[i][open_counts[i]++] = (open_pair){index, heads[i] - tile.head_offsets[i]};
+                open[i][open_counts[i]++] = (open_pair){index, heads[i] - query.offset * tile.head_sums[i]};
             }
         }
         for (unsigned i = 0; i < width; i++) {
@@ -104,8 +106,8 @@ INLINE size_t scan(dots_function dots, quad_function quad, reaching_function rea
             size_t row = first + i, still_open = 0;
             open_pair *pairs = open[i];
             const int8_t *codes = rows->tails + row * tail;
-            add_products(dots, quad, pairs, open_counts[i], queries->tails, tail, codes, parts.middle,
-                         rows->middle_offsets[row]);
+            add_products(dots, quad, pairs, open_counts[i], queries->tails, queries->offsets, tail, codes,
+                         parts.middle, rows->middle_sums[row]);
             for (size_t pair = 0; pair < open_counts[i]; pair++) {
                 tile_query query = query_at(queries, pairs[pair].query);
                 float bound = (float)pairs[pair].product * (query.scale * rows->scales[row]) +
@@ -113,8 +115,8 @@ INLINE size_t scan(dots_function dots, quad_function quad, reaching_function rea
                 pairs[still_open] = pairs[pair];
                 still_open += whom(bound, rows, row, &query) != 0;
             }
-            add_products(dots, quad, pairs, still_open, ends, tail, codes + parts.middle, parts.end,
-                         rows->end_offsets[row]);
+            add_products(dots, quad, pairs, still_open, ends, queries->offsets, tail, codes + parts.middle,
+                         parts.end, rows->end_sums[row]);
             for (size_t pair = 0; pair < still_open; pair++) {
                 tile_query query = query_at(queries, pairs[pair].query);
                 float score = (float)pairs[pair].product * (query.scale * rows->scales[row]);

@@ -6,7 +6,7 @@ struct CodeLayout: Sendable {
     private static let block = Int(IMGREC_CODE_BLOCK)
     /// How much of the vectors' squared lengths the tail may have: what is lost when two tails could still point the
     /// same way. With less the heads are longer, with more they decide less.
-    private static let tailShare = 0.25
+    private static let tailShare = 0.35
 
     let dimension: Int
     /// Those of head and tail, filled up to whole blocks.

@@ -18,6 +18,7 @@ struct QueryBatch: Sendable {
     private let scales: [Float]
     private let tailLengths: [Float]
     private let endLengths: [Float]
+    private let offsets: [Int32]
     /// Half of what a score of each may be off by.
     let margins: [Float]
 
@@ -53,6 +54,7 @@ struct QueryBatch: Sendable {
         tailLengths = codes.map(\.tail_length)
         endLengths = codes.map(\.end_length)
         margins = codes.map(\.margin)
+        offsets = codes.map(\.offset)
     }
 
     /// A scan of some rows by a block of the queries.
@@ -95,13 +97,15 @@ struct QueryBatch: Sendable {
                     margins.withUnsafeBufferPointer { margins in
                         tailLengths.withUnsafeBufferPointer { tailLengths in
                             endLengths.withUnsafeBufferPointer { endLengths in
-                                var queries = imgrec_queries(
-                                    heads: heads.baseAddress!, tails: tails.baseAddress!,
-                                    scales: scales.baseAddress!, margins: margins.baseAddress!,
-                                    tail_lengths: tailLengths.baseAddress!,
-                                    end_lengths: endLengths.baseAddress!,
-                                    thresholds: nil, count: count)
-                                return body(&queries)
+                                offsets.withUnsafeBufferPointer { offsets in
+                                    var queries = imgrec_queries(
+                                        heads: heads.baseAddress!, tails: tails.baseAddress!,
+                                        scales: scales.baseAddress!, margins: margins.baseAddress!,
+                                        tail_lengths: tailLengths.baseAddress!,
+                                        end_lengths: endLengths.baseAddress!,
+                                        offsets: offsets.baseAddress!, thresholds: nil, count: count)
+                                    return body(&queries)
+                                }
                             }
                         }
                     }
@@ -124,6 +128,7 @@ extension imgrec_queries {
         imgrec_queries(
             heads: heads + first * layout.headLength, tails: tails + first * layout.tailLength,
             scales: scales + first, margins: margins + first, tail_lengths: tail_lengths + first,
-            end_lengths: end_lengths + first, thresholds: thresholds, count: count - first)
+            end_lengths: end_lengths + first, offsets: offsets + first, thresholds: thresholds,
+            count: count - first)
     }
 }

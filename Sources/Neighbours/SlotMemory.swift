@@ -21,9 +21,9 @@ final class SlotMemory: @unchecked Sendable {
     final class Segment {
         /// Heads of all slots, then tails of all slots.
         let codes: UnsafeMutablePointer<Int8>
-        let headOffsets: UnsafeMutablePointer<Int32>
-        let middleOffsets: UnsafeMutablePointer<Int32>
-        let endOffsets: UnsafeMutablePointer<Int32>
+        let headSums: UnsafeMutablePointer<Int32>
+        let middleSums: UnsafeMutablePointer<Int32>
+        let endSums: UnsafeMutablePointer<Int32>
         let scales: UnsafeMutablePointer<Float>
         let margins: UnsafeMutablePointer<Float>
         let tailLengths: UnsafeMutablePointer<Float>
@@ -44,9 +44,9 @@ final class SlotMemory: @unchecked Sendable {
                     .bindMemory(to: Value.self, capacity: count)
             }
             codes = allocate(count * codeLength)
-            headOffsets = allocate(count)
-            middleOffsets = allocate(count)
-            endOffsets = allocate(count)
+            headSums = allocate(count)
+            middleSums = allocate(count)
+            endSums = allocate(count)
             scales = allocate(count)
             margins = allocate(count)
             tailLengths = allocate(count)
@@ -63,7 +63,7 @@ final class SlotMemory: @unchecked Sendable {
         }
 
         deinit {
-            for pointer in [headOffsets, middleOffsets, endOffsets, poolSlots] {
+            for pointer in [headSums, middleSums, endSums, poolSlots] {
                 UnsafeMutableRawPointer(pointer).deallocate()
             }
             for pointer in [scales, margins, tailLengths, endLengths, thresholds, poolScores] {
@@ -80,8 +80,8 @@ final class SlotMemory: @unchecked Sendable {
         let (segment, index) = place(slot)
         return imgrec_rows(
             heads: segment.codes + index * layout.headLength, tails: segment.tails(layout, index),
-            head_offsets: segment.headOffsets + index, middle_offsets: segment.middleOffsets + index,
-            end_offsets: segment.endOffsets + index, scales: segment.scales + index,
+            head_sums: segment.headSums + index, middle_sums: segment.middleSums + index,
+            end_sums: segment.endSums + index, scales: segment.scales + index,
             margins: segment.margins + index, tail_lengths: segment.tailLengths + index,
             end_lengths: segment.endLengths + index,
             thresholds: isOffering ? segment.thresholds + index : nil)
@@ -111,7 +111,7 @@ final class SlotMemory: @unchecked Sendable {
         let (segment, index) = place(slot)
         // The code of a vector without length.
         (segment.scales[index], segment.tailLengths[index], segment.endLengths[index]) = (0, 0, 0)
-        (segment.headOffsets[index], segment.middleOffsets[index], segment.endOffsets[index]) = (0, 0, 0)
+        (segment.headSums[index], segment.middleSums[index], segment.endSums[index]) = (0, 0, 0)
         segment.marks[index] = 0
         (segment.codes + index * layout.headLength).initialize(repeating: 0, count: layout.headLength)
         segment.tails(layout, index).initialize(repeating: 0, count: layout.tailLength)
@@ -140,9 +140,9 @@ final class SlotMemory: @unchecked Sendable {
         let code = imgrec_encode_row(
             room, layout.parts, segment.codes + index * layout.headLength, segment.tails(layout, index))
         segment.scales[index] = code.scale
-        segment.headOffsets[index] = code.head_offset
-        segment.middleOffsets[index] = code.middle_offset
-        segment.endOffsets[index] = code.end_offset
+        segment.headSums[index] = code.head_sum
+        segment.middleSums[index] = code.middle_sum
+        segment.endSums[index] = code.end_sum
         segment.tailLengths[index] = code.tail_length
         segment.endLengths[index] = code.end_length
         segment.margins[index] = code.margin

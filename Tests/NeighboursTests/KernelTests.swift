@@ -130,8 +130,8 @@ struct KernelTests {
             var row = [Int8](repeating: 99, count: room.count)
             let code = Self.encodeRow(room, layout, &row)
             #expect(row.allSatisfy { $0 >= -127 })
-            let offset = Int(code.head_offset) + Int(code.middle_offset) + Int(code.end_offset)
-            #expect(offset == row.reduce(0) { $0 + Int($1) } * Int(IMGREC_QUERY_OFFSET))
+            let sum = Int(code.head_sum) + Int(code.middle_sum) + Int(code.end_sum)
+            #expect(sum == row.reduce(0) { $0 + Int($1) })
             for block in stride(from: 0, to: room.count, by: 128) {
                 for lane in 0..<16 {
                     let sum = Self.group(lane).reduce(0) { $0 + abs(Int(row[block + $1])) }
@@ -139,8 +139,11 @@ struct KernelTests {
                 }
             }
             var query = [UInt8](repeating: 0, count: room.count)
-            _ = Self.encodeQuery(room, layout, &query)
-            #expect(query.allSatisfy { (1...127).contains($0) })
+            let offset = Self.encodeQuery(room, layout, &query).offset
+            #expect(query.allSatisfy { $0 <= 127 })
+            // All of the range is used: what is not negative needs no offset.
+            #expect(room.min()! < 0 ? query.min() == 0 : offset == 0)
+            #expect(max(Int32(query.max()!), offset) >= 126)
         }
     }
 
@@ -192,12 +195,12 @@ struct KernelTests {
                 return product
             }
             let scale = queryCode.scale * rowCode.scale
-            let head = Float(product(parts.head) - rowCode.head_offset) * scale
-            let middle =
-                Float(product(parts.head + parts.middle) - rowCode.head_offset - rowCode.middle_offset)
-                * scale
-            let offset = rowCode.head_offset + rowCode.middle_offset + rowCode.end_offset
-            let score = Float(product(left.count) - offset) * scale
+            func value(_ length: Int, _ sum: Int32) -> Float {
+                Float(product(length) - queryCode.offset * sum) * scale
+            }
+            let head = value(parts.head, rowCode.head_sum)
+            let middle = value(parts.head + parts.middle, rowCode.head_sum + rowCode.middle_sum)
+            let score = value(left.count, rowCode.head_sum + rowCode.middle_sum + rowCode.end_sum)
             var exact: Float = 0
             imgrec_dot_rows(
                 ExactScores.rows([a], rowLength: rowLength), ExactScores.rows([b], rowLength: rowLength), 1,

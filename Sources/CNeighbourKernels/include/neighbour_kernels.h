@@ -28,7 +28,8 @@ void imgrec_dot_pairs(const float *const *left, const float *const *right, size_
 //   row:    q is int8 in [-127, 127], and the |q| of eight elements that a kernel may add up in 16 bits sum to at
 //           most IMGREC_GROUP_LIMIT: elements 32k + 2l and 32k + 2l + 1 for k = 0...3 of each 128 elements, for
 //           each l < 16. The scale is the smallest that keeps both.
-//   query:  uint8, q + 64, with q in [-63, 63].
+//   query:  uint8, q + offset in [0, 127], with an offset of the query's own: none where no element is negative, as
+//           is usual in embeddings, whose codes are then twice as fine.
 //
 // So a sum of eight products stays within 127 * 258 = 32766 in size, and no kernel overflows or saturates: all give
 // the very same integers.
@@ -47,7 +48,6 @@ void imgrec_dot_pairs(const float *const *left, const float *const *right, size_
 // the sooner it decides.
 #define IMGREC_CODE_BLOCK 128
 #define IMGREC_GROUP_LIMIT 258
-#define IMGREC_QUERY_OFFSET 64
 // The longest vector that margins hold for.
 #define IMGREC_LONGEST 1.0001
 
@@ -57,8 +57,10 @@ typedef struct {
     float margin;
     // The lengths of the tail and of its end, or a little more.
     float tail_length, end_length;
-    // IMGREC_QUERY_OFFSET times the sum of a row's codes: what the offset of a query adds to the dot products.
-    int32_t head_offset, middle_offset, end_offset;
+    // The sums of a row's codes: the offset of a query adds so many times itself to the dot products.
+    int32_t head_sum, middle_sum, end_sum;
+    // Of a query.
+    int32_t offset;
 } imgrec_code;
 
 // How many elements the parts have: multiples of IMGREC_CODE_BLOCK. Middle and end are the tail.
@@ -74,7 +76,7 @@ imgrec_code imgrec_encode_query(const float *vector, imgrec_parts parts, uint8_t
 
 typedef struct {
     const int8_t *heads, *tails;
-    const int32_t *head_offsets, *middle_offsets, *end_offsets;
+    const int32_t *head_sums, *middle_sums, *end_sums;
     const float *scales;
     // Minus infinity for rows that nobody wants.
     const float *margins;
@@ -86,6 +88,7 @@ typedef struct {
 typedef struct {
     const uint8_t *heads, *tails;
     const float *scales, *margins, *tail_lengths, *end_lengths;
+    const int32_t *offsets;
     // What a score, with the row's margin added, has to reach to be reported for the query.
     const float *thresholds;
     size_t count;
