@@ -33,4 +33,22 @@ enum ExactScores {
             }
         }
     }
+
+    /// The scores of pairs of rows, each of one matrix and of another.
+    static func scores(
+        of pairs: [(query: Int, row: Int)], in queries: [Float], with rows: [Float], rowLength: Int
+    ) -> [Float] {
+        [Float](unsafeUninitializedCapacity: pairs.count) { scores, count in
+            queries.withUnsafeBufferPointer { queries in
+                rows.withUnsafeBufferPointer { rows in
+                    let left: [UnsafePointer<Float>?] = pairs.map {
+                        queries.baseAddress! + $0.query * rowLength
+                    }
+                    let right: [UnsafePointer<Float>?] = pairs.map { rows.baseAddress! + $0.row * rowLength }
+                    imgrec_dot_pairs(left, right, pairs.count, rowLength, scores.baseAddress!)
+                }
+            }
+            count = pairs.count
+        }
+    }
 }

@@ -1,4 +1,3 @@
-import CNeighbourKernels
 import Products
 import Synchronization
 
@@ -24,7 +23,7 @@ package final class NeighbourTable {
     private let store: any VectorStore
     private let memory: SlotMemory
     private let limits: Limits
-    private let kernel: imgrec_kernel
+    private let kernel: Kernel
 
     private var slots: [ProductID: Int] = [:]
     /// The product in each slot; nil where a slot is free.
@@ -32,6 +31,8 @@ package final class NeighbourTable {
     private var freeSlots: [Int] = []
     private var removedProducts: Set<ProductID> = []
     private var freedSlots: Set<Int> = []
+    /// Has all slots whose pools have fewer entries than are asked for.
+    private var shortSlots: Set<Int> = []
     /// How many vectors the layout of the codes was made from.
     private var layoutSample = 0
 
@@ -50,7 +51,7 @@ package final class NeighbourTable {
         var openPairs = 2_000_000
         /// Rows that a scan looks at before all others.
         var sampleLength = 1024
-        var kernel = imgrec_best_kernel()
+        var kernel = Kernel.best
     }
 
     /// An empty table.
@@ -214,6 +215,7 @@ package final class NeighbourTable {
         for slot in try memory.slotsHolding(gone, threads: threads) {
             memory.remove(isGone.contains, fromPoolOf: slot, visible: count)
             memory.setThreshold(of: slot, isComplete: false)
+            if memory.poolCount(of: slot) < count { shortSlots.insert(slot) }
         }
     }
 
@@ -281,6 +283,7 @@ package final class NeighbourTable {
     private func setPool(_ entries: [PoolEntry], of slot: Int) {
         memory.setPool(entries, of: slot)
         memory.setThreshold(of: slot, isComplete: false)
+        if entries.count < count { shortSlots.insert(slot) }
         memory.mark(slot, SlotMemory.Mark.row | SlotMemory.Mark.pool)
     }
 
@@ -295,9 +298,9 @@ package final class NeighbourTable {
     /// Searches rows again that have become too short, or were never known.
     private func searchShortRows(threads: Int, progress: (Int, Int) throws -> Void) throws -> Int {
         let wanted = min(count, slots.count - 1)
-        let short = products.indices.filter {
+        let short = shortSlots.filter {
             products[$0] != nil && memory.isShown($0) && memory.poolCount(of: $0) < wanted
-        }
+        }.sorted()
         var done = 0
         var batchLimit = limits.batch
         while done < short.count {
@@ -318,6 +321,7 @@ package final class NeighbourTable {
             done += length
             try progress(done, short.count)
         }
+        shortSlots = shortSlots.filter { products[$0] != nil && memory.poolCount(of: $0) < count }
         return short.count
     }
 
@@ -385,6 +389,7 @@ package final class NeighbourTable {
                 products.indices.contains(Int($0.slot)) && products[Int($0.slot)] != nil
             }
             if sound.count < pool.count { setPool(Array(sound), of: slot) }
+            if sound.count < count { shortSlots.insert(slot) }
         }
         if !slots.isEmpty { try improveLayout() }
         let lost = try encodeAll(threads: threads, isIntact)

@@ -1,6 +1,14 @@
 import CNeighbourKernels
 import Products
 
+/// How dot products of codes are computed on this CPU.
+typealias Kernel = imgrec_kernel
+
+extension Kernel {
+    /// The fastest that it has.
+    static var best: Kernel { imgrec_best_kernel() }
+}
+
 /// Vectors that are looked up together: in full precision, and as a query's codes.
 struct QueryBatch: Sendable {
     /// How many queries go over the rows together.
@@ -65,7 +73,7 @@ struct QueryBatch: Sendable {
     /// - Returns: how many hits there are.
     func scan(
         _ block: Range<Int>, _ thresholds: [Float], _ rows: inout imgrec_rows, _ rowCount: Int,
-        _ kernel: imgrec_kernel,
+        _ kernel: Kernel,
         _ hits: UnsafeMutablePointer<imgrec_hit>
     ) -> Int {
         thresholds.withUnsafeBufferPointer { thresholds in
@@ -79,8 +87,7 @@ struct QueryBatch: Sendable {
     }
 
     /// The scores of a query with some slots, from their codes.
-    func scores(of query: Int, with slots: [Int32], _ memory: SlotMemory, _ kernel: imgrec_kernel) -> [Float]
-    {
+    func scores(of query: Int, with slots: [Int32], _ memory: SlotMemory, _ kernel: Kernel) -> [Float] {
         var kernel = kernel
         return withCodes { queries in
             slots.map { slot in

@@ -1,5 +1,3 @@
-import CNeighbourKernels
-
 /// Exact scores for the pairs that the codes leave open.
 ///
 /// Full vectors lie in a file. Pairs are therefore taken in the order of their slots, a bucket of slots after the
@@ -77,19 +75,9 @@ struct Rescoring {
 
     private func score(_ pairs: inout ArraySlice<Pair>, _ bucket: Int, _ room: borrowing Room) {
         let first = bucket * Self.slotsPerBucket
-        let rowLength = batch.rowLength
-        var scores = [Float](repeating: 0, count: pairs.count)
-        room.rows.withUnsafeBufferPointer { rows in
-            batch.rows.withUnsafeBufferPointer { queries in
-                let left: [UnsafePointer<Float>?] = pairs.map {
-                    queries.baseAddress! + Int($0.query) * rowLength
-                }
-                let right: [UnsafePointer<Float>?] = pairs.map {
-                    rows.baseAddress! + room.positions[Int($0.slot) - first] * rowLength
-                }
-                imgrec_dot_pairs(left, right, pairs.count, rowLength, &scores)
-            }
-        }
+        let places = pairs.map { (query: Int($0.query), row: room.positions[Int($0.slot) - first]) }
+        let scores = ExactScores.scores(
+            of: places, in: batch.rows, with: room.rows, rowLength: batch.rowLength)
         for (index, score) in zip(pairs.indices, scores) { pairs[index].score = score }
     }
 }

@@ -24,7 +24,7 @@ struct Scan {
     let threads: Int
     /// How many pairs may be found; with more of them the scan is given up.
     let pairLimit: Int
-    let kernel: imgrec_kernel
+    let kernel: Kernel
     /// Rows that are looked at before all others.
     var sampleLength = 1024
     /// Whether a slot may be found; nil where all may. Called from several threads.

@@ -56,6 +56,7 @@ final class SlotMemory: @unchecked Sendable {
             poolScores = allocate(count * depth)
             poolCounts = allocate(count)
             marks = allocate(count)
+            marks.initialize(repeating: 0, count: count)
         }
 
         func tails(_ layout: CodeLayout, _ index: Int) -> UnsafeMutablePointer<Int8> {
@@ -112,7 +113,6 @@ final class SlotMemory: @unchecked Sendable {
         // The code of a vector without length.
         (segment.scales[index], segment.tailLengths[index], segment.endLengths[index]) = (0, 0, 0)
         (segment.headSums[index], segment.middleSums[index], segment.endSums[index]) = (0, 0, 0)
-        segment.marks[index] = 0
         (segment.codes + index * layout.headLength).initialize(repeating: 0, count: layout.headLength)
         segment.tails(layout, index).initialize(repeating: 0, count: layout.tailLength)
         clear(slot)
@@ -271,11 +271,18 @@ final class SlotMemory: @unchecked Sendable {
     /// The slots that bear a mark, in their order; it is taken off them.
     func takeMarked(_ mark: UInt8) -> [Int] {
         var slots: [Int] = []
-        for slot in 0..<slotCount {
-            let (segment, index) = place(slot)
-            if segment.marks[index] & mark != 0 {
-                segment.marks[index] &= ~mark
-                slots.append(slot)
+        // Few are marked of many, so eight are looked at at a time.
+        let all = UInt64(mark) &* 0x0101_0101_0101_0101
+        for (number, segment) in segments.enumerated() {
+            UnsafeMutableRawPointer(segment.marks).withMemoryRebound(
+                to: UInt64.self, capacity: Self.slotsPerSegment / 8
+            ) { eights in
+                for eight in 0..<Self.slotsPerSegment / 8 where eights[eight] & all != 0 {
+                    for index in 8 * eight..<8 * eight + 8 where segment.marks[index] & mark != 0 {
+                        segment.marks[index] &= ~mark
+                        slots.append(number * Self.slotsPerSegment + index)
+                    }
+                }
             }
         }
         return slots

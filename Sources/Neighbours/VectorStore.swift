@@ -1,5 +1,4 @@
 import Products
-import Synchronization
 
 /// Where the vectors of a table are kept in full precision, a row for each slot.
 ///
@@ -17,28 +16,4 @@ package protocol VectorStore: Sendable {
 
     /// How many values a row has: those of the vector, and zeros up to a multiple of 16.
     var rowLength: Int { get }
-}
-
-/// Vectors in memory: for few, and for tests.
-package final class VectorsInMemory: VectorStore {
-    package let rowLength: Int
-    private let rows = Mutex<[Float]>([])
-
-    package init(dimension: Int) { rowLength = ExactScores.rowLength(ofDimension: dimension) }
-
-    package func read(_ slots: Range<Int>, into rows: inout [Float], at place: Int) {
-        self.rows.withLock { all in
-            for index in 0..<slots.count * rowLength {
-                rows[place * rowLength + index] = all[slots.lowerBound * rowLength + index]
-            }
-        }
-    }
-
-    package func write(_ vector: Embedding, to slot: Int) {
-        rows.withLock { rows in
-            let missing = (slot + 1) * rowLength - rows.count
-            if missing > 0 { rows.append(contentsOf: repeatElement(0, count: missing)) }
-            for (index, value) in vector.values.enumerated() { rows[slot * rowLength + index] = value }
-        }
-    }
 }

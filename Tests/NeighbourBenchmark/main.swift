@@ -10,8 +10,8 @@ import Products
 //   usage: NeighbourBenchmark compute STATE VECTORS COUNT K [ROWS]  from scratch, without a catalogue; writes the
 //                                                                   neighbours' numbers to ROWS
 //          NeighbourBenchmark build STATE VECTORS COUNT K           the same with a catalogue
-//          NeighbourBenchmark seed STATE VECTORS COUNT K CLUSTERS   a state whose products i, i + CLUSTERS, ... have
-//                                                                   their neighbours among each other
+//          NeighbourBenchmark seed STATE VECTORS COUNT K CLUSTERS   a state whose products have their neighbours in
+//                                                                   their own of CLUSTERS parts of the vectors
 //          NeighbourBenchmark start STATE K                         open a state as a start does
 //          NeighbourBenchmark change STATE VECTORS K TIMES CHANGES  products that come and go, one at a time, a random
 //                                                                   day of changes, and a thousand that come at once
@@ -243,39 +243,46 @@ func change(_ folder: String, _ vectors: Vectors, _ k: Int, _ times: Int, _ chan
 
 let batchLength = 1000
 
+/// Some slots in a row of a table's vectors file, as the store of a table of its own.
+struct Part: VectorStore {
+    let whole: VectorFile
+    let first: Int
+
+    func read(_ slots: Range<Int>, into rows: inout [Float], at place: Int) throws {
+        try whole.read(first + slots.lowerBound..<first + slots.upperBound, into: &rows, at: place)
+    }
+
+    func write(_ vector: Embedding, to slot: Int) throws { try whole.write(vector, to: first + slot) }
+
+    var rowLength: Int { whole.rowLength }
+}
+
 /// A state with the pools of products whose neighbours are known to be of their cluster, so that a large one need not
-/// be computed: number i is of cluster i modulo the number of clusters. It has no neighbour rows.
+/// be computed. It has no neighbour rows.
 func seed(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int, _ clusters: Int) throws {
     let state = try State(folder)
     let store = try VectorFile(stateFolder: folder, model: state.model, dimension: dimension)
-    var tables: [NeighbourTable] = []
+    let length = count / clusters
     let spent = try seconds {
-        for cluster in 0..<clusters {
+        for first in stride(from: 0, to: count, by: length) {
+            let numbers = first..<min(first + length, count)
             let table = NeighbourTable(
-                dimension: dimension, count: k, store: VectorsInMemory(dimension: dimension))
-            let numbers = stride(from: cluster, to: count, by: clusters)
+                dimension: dimension, count: k, store: Part(whole: store, first: first))
             try table.update(
-                numbers.map { (product: product($0), embedding: Optional(vectors[$0..<$0 + 1][0])) },
+                zip(numbers, vectors[numbers]).map { (product: product($0), embedding: Optional($1)) },
                 threads: threads)
-            tables.append(table)
+            try state.catalogue.keep(
+                PoolChange(
+                    changed: numbers.lazy.map { number in
+                        let pool = table.pool(ofSlot: number - first)!
+                        return PoolChange.Changed(
+                            pool: NeighbourPool(
+                                slot: number, product: product(number),
+                                entries: pool.entries.map {
+                                    PoolEntry(slot: $0.slot + Int32(first), score: $0.score)
+                                }), digest: store.takeDigest(ofSlot: number))
+                    }), of: state.model)
         }
-    }
-    for first in stride(from: 0, to: count, by: 10_000) {
-        let part = first..<min(first + 10_000, count)
-        for (number, vector) in zip(part, vectors[part]) { try store.write(vector, to: number) }
-        try state.catalogue.keep(
-            PoolChange(
-                changed: part.lazy.map { number in
-                    let pool = tables[number % clusters].pool(ofSlot: number / clusters)!
-                    return PoolChange.Changed(
-                        pool: NeighbourPool(
-                            slot: number, product: product(number),
-                            entries: pool.entries.map {
-                                PoolEntry(
-                                    slot: $0.slot * Int32(clusters) + Int32(number % clusters),
-                                    score: $0.score)
-                            }), digest: store.takeDigest(ofSlot: number))
-                }), of: state.model)
     }
     try state.catalogue.rank(
         [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: k, model: state.model,
