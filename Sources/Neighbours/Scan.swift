@@ -15,7 +15,7 @@ struct Scan {
     private static let rowsAtOnce = 64
     /// How many of the rows that are looked at first are followed up, at most, and how many pools are looked through.
     private static let leadCount = 3
-    private static let followedLeads = 8
+    private static let followedLeads = 3
 
     let memory: SlotMemory
     let batch: QueryBatch
