@@ -26,6 +26,8 @@ package struct FileName: Hashable, Comparable, Sendable, CustomStringConvertible
 
     /// The bytes of the name, as the file system has them.
     package var bytes: [UInt8] {
+        // All escapes begin with this byte.
+        guard text.utf8.contains(0xEF) else { return Array(text.utf8) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         for scalar in text.unicodeScalars {

@@ -7,7 +7,7 @@ struct Index: Sendable {
     private static let generator = "imgrec-agent"
 
     /// In the order of the ids.
-    private var products: [ProductID]
+    private(set) var products: [ProductID]
     /// Each product's line in the file.
     private var lines: [[UInt8]]
 

@@ -71,6 +71,12 @@ package struct OutputPath: Hashable, Sendable {
 
     /// One part of an id, escaped, in pieces that fit a file name.
     private static func pieces(_ part: [UInt8]) -> [String] {
+        // Most parts are what they are.
+        if (1...longestPart).contains(part.count), part.allSatisfy(isPlain),
+            part.contains(where: { $0 != UInt8(ascii: ".") })
+        {
+            return [String(decoding: part, as: UTF8.self)]
+        }
         var pieces = [""]
         for unit in escapedUnits(part) {
             if pieces[pieces.count - 1].utf8.count + unit.utf8.count > longestPart { pieces.append("") }
@@ -97,6 +103,11 @@ package struct OutputPath: Hashable, Sendable {
             }
         }
         return units
+    }
+
+    /// Whether a byte is a character that needs no escape, whatever is beside it.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "\\")
     }
 
     private static func escape(_ byte: UInt8) -> String {

@@ -43,14 +43,19 @@ package final class Publisher {
         var folder = try OutputFolder(path: path)
         try folder.emptyStaging()
         let bytes = try folder.read([Index.fileName])
-        guard let products = bytes.map(Index.products) ?? [] else { throw .foreignIndex(folder: path) }
+        let index = Index(published.compactMap { product, digest in digest.map { (product, $0) } })
+        // An index that is as it was left, as most are, need not be read.
+        let isAsLeft = bytes.map { $0 == index.json(model: model) } ?? false
+        guard let products = isAsLeft ? index.products : bytes.map(Index.products) ?? [] else {
+            throw .foreignIndex(folder: path)
+        }
         if bytes == nil && published.isEmpty, try folder.hasFiles(in: OutputPath.folder) {
             throw .foreignProducts(folder: path)
         }
         indexedProducts = products
         self.folder = folder
         self.model = model
-        index = Index(published.compactMap { product, digest in digest.map { (product, $0) } })
+        self.index = index
     }
 
     /// The products that the index on disk named when the folder was opened, for a catalogue that does not know
