@@ -18,6 +18,8 @@ package final class RankingTable {
         var keepingInterval = Duration.seconds(60)
         /// What took less is computed again sooner than kept.
         var worthKeeping = Duration.seconds(5)
+        /// Of those that products have left; with as many as there are products beside, all is computed anew.
+        var emptySlotsAtMost = 4096
     }
 
     private let catalogue: Catalogue
@@ -61,6 +63,11 @@ package final class RankingTable {
         let vectors = try VectorFile(stateFolder: catalogue.stateFolder, model: model, dimension: dimension)
         self.vectors = vectors
         let table = NeighbourTable(dimension: dimension, count: count, store: vectors)
+        // Memory and searches have all slots, also those that nothing is in any more.
+        let extent = try catalogue.poolExtent(of: model)
+        if extent.slots > 2 * extent.products + pace.emptySlotsAtMost {
+            try catalogue.dropPools(of: model)
+        }
         var digests: [ContentDigest?] = []
         try catalogue.forEachPool(of: model) { pool, digest in
             table.restore(pool)

@@ -19,12 +19,12 @@ typedef struct {
 } range;
 
 VERSIONS static range range_of(const float *vector, size_t dimension) {
-    range range = {0, 0};
+    range all = {0, 0};
     for (size_t i = 0; i < dimension; i++) {
-        range.low = vector[i] < range.low ? vector[i] : range.low;
-        range.high = vector[i] > range.high ? vector[i] : range.high;
+        all.low = vector[i] < all.low ? vector[i] : all.low;
+        all.high = vector[i] > all.high ? vector[i] : all.high;
     }
-    return range;
+    return all;
 }
 
 // The largest sum of the sizes of eight elements that a kernel may add up in 16 bits.
@@ -89,8 +89,8 @@ static imgrec_code encode(const float *vector, imgrec_parts parts, float scale, 
 
 imgrec_code imgrec_encode_row(const float *vector, imgrec_parts parts, int8_t *head, int8_t *tail) {
     size_t dimension = parts.head + parts.middle + parts.end;
-    range range = range_of(vector, dimension);
-    float by_size = (-range.low > range.high ? -range.low : range.high) / 127;
+    range all = range_of(vector, dimension);
+    float by_size = (-all.low > all.high ? -all.low : all.high) / 127;
     // Rounding adds at most a half to each of the eight.
     float by_group = largest_group(vector, dimension) / (IMGREC_GROUP_LIMIT - 4);
     return encode(vector, parts, by_size > by_group ? by_size : by_group, head, tail);
@@ -98,11 +98,11 @@ imgrec_code imgrec_encode_row(const float *vector, imgrec_parts parts, int8_t *h
 
 imgrec_code imgrec_encode_query(const float *vector, imgrec_parts parts, uint8_t *head, uint8_t *tail) {
     size_t tail_length = parts.middle + parts.end;
-    range range = range_of(vector, parts.head + tail_length);
+    range all = range_of(vector, parts.head + tail_length);
     // Rounding widens the range of the integers by at most one.
-    float scale = (range.high - range.low) / 126;
+    float scale = (all.high - all.low) / 126;
     imgrec_code code = encode(vector, parts, scale, (int8_t *)head, (int8_t *)tail);
-    code.offset = scale > 0 ? -(int32_t)rintf(range.low * (1 / scale)) : 0;
+    code.offset = scale > 0 ? -(int32_t)rintf(all.low * (1 / scale)) : 0;
     for (size_t i = 0; i < parts.head; i++) head[i] = (uint8_t)((int8_t)head[i] + code.offset);
     for (size_t i = 0; i < tail_length; i++) tail[i] = (uint8_t)((int8_t)tail[i] + code.offset);
     return code;

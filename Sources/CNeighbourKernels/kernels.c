@@ -21,13 +21,12 @@ DEFINE_KERNEL(portable, PORTABLE, dots_portable, quad_portable, reaching_portabl
 
 size_t imgrec_kernels(const imgrec_kernel **kernels) {
 #if defined(__x86_64__)
-    static imgrec_kernel all[] = {
+    static _Thread_local imgrec_kernel all[] = {
         {"portable", 1, imgrec_dots_portable, imgrec_scan_portable},
         {"avx2", 0, imgrec_dots_avx2, imgrec_scan_avx2},
         {"avx512", 0, imgrec_dots_avx512, imgrec_scan_avx512},
         {"avx512-vnni", 0, imgrec_dots_avx512_vnni, imgrec_scan_avx512_vnni},
     };
-    // Writing the same twice, from two threads, does no harm.
     all[1].is_supported = __builtin_cpu_supports("avx2") != 0;
     all[2].is_supported = __builtin_cpu_supports("avx512bw") != 0;
     all[3].is_supported = all[2].is_supported && __builtin_cpu_supports("avx512vnni") != 0;

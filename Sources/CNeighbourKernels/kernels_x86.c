@@ -1,4 +1,4 @@
-// Four rows at a time with one load of the query: what the eight multiplications of two loads a cycle allow.
+// Four rows at a time with one load of the query, or four queries with one row.
 // The order of additions differs between kernels; integers do not mind.
 
 #if defined(__x86_64__)
@@ -150,7 +150,8 @@ DEFINE_KERNEL(avx512, AVX512, dots_avx512, quad_avx512, reaching_avx2)
 
 // MARK: AVX-512 VNNI
 
-VNNI INLINE void dots_avx512_vnni(const uint8_t *query, const int8_t *rows, size_t row_count, size_t stride, size_t length, int32_t *results) {
+VNNI INLINE void dots_avx512_vnni(const uint8_t *query, const int8_t *rows, size_t row_count, size_t stride,
+                                  size_t length, int32_t *results) {
     size_t row = 0;
     for (; row + 4 <= row_count; row += 4) {
         __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),

@@ -81,6 +81,7 @@ INLINE void add_products(dots_function dots, quad_function quad, open_pair *pair
 // is gathered for each row, whose tail is then read once.
 INLINE size_t scan(dots_function dots, quad_function quad, reaching_function reaching, const imgrec_queries *queries,
                    const imgrec_rows *rows, size_t row_count, imgrec_parts parts, imgrec_hit *hits) {
+    if (queries->count > IMGREC_MOST_QUERIES) __builtin_trap();
     const size_t tail = parts.middle + parts.end;
     const uint8_t *ends = queries->tails + parts.middle;
     open_pair open[TILE][IMGREC_MOST_QUERIES];

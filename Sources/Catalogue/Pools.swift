@@ -92,6 +92,48 @@ extension Catalogue {
         }
     }
 
+    /// How many products have a pool that was kept, and how many slots there are, the empty ones included.
+    package func poolExtent(of model: ModelNumber) throws(CatalogueError) -> (products: Int, slots: Int) {
+        try read { database in
+            let row = try Row.fetchOne(
+                database, sql: "SELECT COUNT(*), IFNULL(MAX(slot) + 1, 0) FROM pool WHERE model = ?",
+                arguments: [model.id])!
+            return (row[0], row[1])
+        }
+    }
+
+    /// Forgets the pools that were kept, so that they are computed anew.
+    package func dropPools(of model: ModelNumber) throws(CatalogueError) {
+        try write { database in
+            try database.run(sql: "DELETE FROM pool WHERE model = ?", arguments: [model.id])
+            try database.run(sql: "UPDATE model SET is_ahead = 1 WHERE id = ?", arguments: [model.id])
+        }
+    }
+
+    /// What the pools that were kept say of some products: their nearest neighbours as far as they are known.
+    package func pooledNeighbours(of products: some Sequence<ProductID>, model: ModelNumber)
+        throws(CatalogueError) -> [ProductID: [Neighbour]]
+    {
+        try read { database in
+            let pool = try database.cachedStatement(
+                sql: "SELECT entries FROM pool WHERE model = ? AND product = ?")
+            let name = try database.cachedStatement(
+                sql: "SELECT product FROM pool WHERE model = ? AND slot = ?")
+            var neighbours: [ProductID: [Neighbour]] = [:]
+            for product in products {
+                guard let bytes = try Data.fetchOne(pool, arguments: [model.id, product.text]) else {
+                    continue
+                }
+                neighbours[product] = try [PoolEntry](bytes: bytes).compactMap { entry in
+                    try String.fetchOne(name, arguments: [model.id, entry.slot]).map {
+                        Neighbour(product: ProductID($0), score: entry.score)
+                    }
+                }
+            }
+            return neighbours
+        }
+    }
+
     private func digest(_ row: Row, of product: ProductID) throws(CatalogueError) -> ContentDigest {
         guard let digest = ContentDigest(bytes: row["digest"] as Data) else {
             throw .damaged(file: file, message: "the digest of \(product)'s vector is not one")

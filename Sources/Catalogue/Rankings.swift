@@ -169,6 +169,10 @@ extension Catalogue {
                     file: file, message: "a vector of \(product) is not of unit length")
             }
             if current?.product == product {
+                guard current?.embeddings[0].values.count == embedding.values.count else {
+                    throw CatalogueError.damaged(
+                        file: file, message: "the vectors of \(product) are not of one length")
+                }
                 current?.embeddings.append(embedding)
             } else {
                 if let (product, embeddings) = current { try body(product, Embedding(meanOf: embeddings)) }

@@ -33,8 +33,8 @@ package final class NeighbourTable {
     private var freedSlots: Set<Int> = []
     /// Has all slots whose pools have fewer entries than are asked for.
     private var shortSlots: Set<Int> = []
-    /// How many vectors the layout of the codes was made from.
-    private var layoutSample = 0
+    /// How many products there were when the layout of the codes was made.
+    private var layoutProducts = 0
 
     /// How many more than what is asked for a pool holds: so many of them may leave before it is searched again. What
     /// comes fills it up again, so that in the long run s spare entries last for about s^2 / 2(count + s / 2) x
@@ -46,7 +46,7 @@ package final class NeighbourTable {
         /// Products that are looked up together.
         var batch = 2048
         /// Products looked up together times products there are: about a second's work.
-        var batchPairs = 200_000_000
+        var batchPairs = 100_000_000
         /// Pairs whose exact scores are wanted, 16 bytes each.
         var openPairs = 2_000_000
         /// Rows that a scan looks at before all others.
@@ -180,9 +180,6 @@ package final class NeighbourTable {
         progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
     ) throws -> Int {
         let coming = changes.compactMap { change in change.embedding.map { (change.product, $0) } }
-        for change in changes where change.embedding == nil && slots[change.product] != nil {
-            removedProducts.insert(change.product)
-        }
         try forget(changes.map(\.product), threads: threads)
         try renewLayout(threads: threads)
         var done = 0
@@ -192,17 +189,24 @@ package final class NeighbourTable {
             let batch = coming[done..<done + length]
             if try insert(Array(batch), threads: threads) {
                 done += length
-                try progress(done, coming.count)
+                batchLimit = min(limits.batch, 2 * batchLimit)
             } else {
                 batchLimit = max(1, length / 2)
             }
+            try progress(done, coming.count)
         }
         return try searchShortRows(threads: threads) { try progress(coming.count + $0, coming.count + $1) }
     }
 
     /// Takes products out of their slots and of every pool.
     private func forget(_ leaving: [ProductID], threads: Int) throws {
-        let gone = leaving.compactMap { slots.removeValue(forKey: $0) }
+        var gone: [Int] = []
+        for product in leaving {
+            guard let slot = slots.removeValue(forKey: product) else { continue }
+            gone.append(slot)
+            // Until it comes again.
+            removedProducts.insert(product)
+        }
         guard !gone.isEmpty else { return }
         let isGone = Set(gone.map(Int32.init))
         for slot in gone {
@@ -227,7 +231,7 @@ package final class NeighbourTable {
         prepareThresholds(others: others)
         var places: [Int] = []
         let rows = ExactScores.rows(coming.map(\.embedding), rowLength: store.rowLength)
-        if others == 0 { setLayout(sample: rows) }
+        if others == 0 { setLayout(sample: rows, ofProducts: coming.count) }
         for (product, embedding) in coming {
             precondition(embedding.values.count == dimension)
             let slot = freeSlots.popLast() ?? addSlot()
@@ -383,10 +387,13 @@ package final class NeighbourTable {
     ) throws -> [ProductID] {
         freeSlots = products.indices.reversed().filter { products[$0] == nil }
         for (slot, product) in products.enumerated() where product != nil {
-            // A pool that names what is not there is believed as far as it goes.
+            // A pool that names what cannot be is believed as far as it goes.
             let pool = memory.pool(of: slot)
-            let sound = pool.prefix {
-                products.indices.contains(Int($0.slot)) && products[Int($0.slot)] != nil
+            var last = Float.infinity
+            let sound = pool.prefix { entry in
+                defer { last = entry.score }
+                return products.indices.contains(Int(entry.slot)) && products[Int(entry.slot)] != nil
+                    && entry.slot != Int32(slot) && entry.score <= last
             }
             if sound.count < pool.count { setPool(Array(sound), of: slot) }
             if sound.count < count { shortSlots.insert(slot) }
@@ -401,28 +408,36 @@ package final class NeighbourTable {
 
     // MARK: The layout of codes
 
-    /// From how many vectors a layout is made.
+    /// From how many vectors a layout is made, and how many in a row are read of them.
     private static let sampleLength = 2048
+    private static let sampleRun = 16
 
-    private func setLayout(sample: [Float]) {
+    private func setLayout(sample: [Float], ofProducts count: Int) {
         let rowLength = store.rowLength
         memory.setLayout(CodeLayout(dimension: dimension, sample: sample, rowLength: rowLength))
         // Rows that the store has lost say nothing.
-        layoutSample = stride(from: 0, to: sample.count, by: rowLength).count { start in
+        let sound = stride(from: 0, to: sample.count, by: rowLength).count { start in
             sample[start..<start + rowLength].contains { $0 != 0 }
         }
+        layoutProducts = count * sound / max(1, sample.count / rowLength)
     }
 
-    /// Makes the layout from what the store has. All vectors have to be encoded after it.
+    /// Makes the layout from what the store has, here and there: neighbours in a folder are alike. All vectors have to
+    /// be encoded after it.
     private func improveLayout() throws {
-        var sample = [Float](repeating: 0, count: min(Self.sampleLength, memory.slotCount) * store.rowLength)
-        try store.read(0..<sample.count / store.rowLength, into: &sample, at: 0)
-        setLayout(sample: sample)
+        let runs = (min(Self.sampleLength, memory.slotCount) + Self.sampleRun - 1) / Self.sampleRun
+        let length = min(Self.sampleRun, memory.slotCount)
+        var sample = [Float](repeating: 0, count: runs * length * store.rowLength)
+        for run in 0..<runs {
+            let first = min(run * memory.slotCount / runs, memory.slotCount - length)
+            try store.read(first..<first + length, into: &sample, at: run * length)
+        }
+        setLayout(sample: sample, ofProducts: slots.count)
     }
 
-    /// Makes a layout anew that was made from few vectors, when there are many.
+    /// Makes the layout anew when there are many more products than it was made for.
     private func renewLayout(threads: Int) throws {
-        guard layoutSample < Self.sampleLength / 8, slots.count >= max(64, 8 * layoutSample) else { return }
+        guard slots.count >= max(64, 8 * layoutProducts) else { return }
         try improveLayout()
         _ = try encodeAll(threads: threads) { slot, _ in memory.isShown(slot) }
     }

@@ -274,14 +274,12 @@ final class SlotMemory: @unchecked Sendable {
         // Few are marked of many, so eight are looked at at a time.
         let all = UInt64(mark) &* 0x0101_0101_0101_0101
         for (number, segment) in segments.enumerated() {
-            UnsafeMutableRawPointer(segment.marks).withMemoryRebound(
-                to: UInt64.self, capacity: Self.slotsPerSegment / 8
-            ) { eights in
-                for eight in 0..<Self.slotsPerSegment / 8 where eights[eight] & all != 0 {
-                    for index in 8 * eight..<8 * eight + 8 where segment.marks[index] & mark != 0 {
-                        segment.marks[index] &= ~mark
-                        slots.append(number * Self.slotsPerSegment + index)
-                    }
+            let marks = UnsafeRawPointer(segment.marks)
+            for first in stride(from: 0, to: Self.slotsPerSegment, by: 8)
+            where marks.loadUnaligned(fromByteOffset: first, as: UInt64.self) & all != 0 {
+                for index in first..<first + 8 where segment.marks[index] & mark != 0 {
+                    segment.marks[index] &= ~mark
+                    slots.append(number * Self.slotsPerSegment + index)
                 }
             }
         }

@@ -7,7 +7,7 @@ struct Index: Sendable {
     private static let generator = "imgrec-agent"
 
     /// In the order of the ids.
-    private(set) var products: [ProductID]
+    private var products: [ProductID]
     /// Each product's line in the file.
     private var lines: [[UInt8]]
 
@@ -77,18 +77,28 @@ struct Index: Sendable {
     /// The products whose files an index names, or nil where the bytes are no index of ours. A file that does not
     /// lie where its product's document lies is not ours either and is left out.
     static func products(in bytes: [UInt8]) -> [ProductID]? {
-        guard let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)),
-            document.generator == generator
-        else { return nil }
-        return document.products.values.compactMap { OutputPath.product(at: $0.file) }.sorted()
+        digests(in: Data(bytes))?.keys.sorted()
     }
 
-    /// The digests that an index names; none where the bytes are no index.
-    static func digests(in bytes: Data) -> [ProductID: String] {
-        guard let document = try? JSONDecoder().decode(Document.self, from: bytes) else { return [:] }
-        var digests: [ProductID: String] = [:]
-        for product in document.products.values {
-            if let id = OutputPath.product(at: product.file) { digests[id] = product.digest }
+    /// The digests that an index names; nil where the bytes are no index of ours.
+    static func digests(in bytes: Data) -> [ProductID: String?]? {
+        guard let document = try? JSONDecoder().decode(Document.self, from: bytes),
+            document.generator == generator
+        else { return nil }
+        // Of ids that differ in Unicode spelling alone the decoder has one. Each has a line of its own.
+        let lines = bytes.split(separator: UInt8(ascii: "\n")).filter { $0.starts(with: Data("    \"".utf8)) }
+        var entries = Array(document.products.values)
+        if lines.count > entries.count {
+            entries += lines.flatMap { line in
+                let line = line.last == UInt8(ascii: ",") ? line.dropLast() : line
+                let object = Data("{".utf8) + line + Data("}".utf8)
+                let decoded = try? JSONDecoder().decode([String: Document.Product].self, from: object)
+                return decoded.map { Array($0.values) } ?? []
+            }
+        }
+        var digests: [ProductID: String?] = [:]
+        for entry in entries {
+            if let product = OutputPath.product(at: entry.file) { digests[product] = .some(entry.digest) }
         }
         return digests
     }

@@ -13,14 +13,14 @@ package struct PublishedFiles {
 
     private let folder: String
     private let model: String
-    private let digests: [ProductID: String]
+    private let digests: [ProductID: String?]
 
     /// Reads the index.
     package init(folder: String, model: String) {
         self.folder = folder
         self.model = model
         let bytes = FileManager.default.contents(atPath: "\(folder)/\(Index.fileName)") ?? Data()
-        digests = Index.digests(in: bytes)
+        digests = Index.digests(in: bytes) ?? [:]
     }
 
     /// The products that the index names.

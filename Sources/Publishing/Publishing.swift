@@ -44,9 +44,9 @@ package final class Publisher {
         try folder.emptyStaging()
         let bytes = try folder.read([Index.fileName])
         let index = Index(published.compactMap { product, digest in digest.map { (product, $0) } })
-        // An index that is as it was left, as most are, need not be read.
+        // An index that is as it was left, as most are, names nothing new.
         let isAsLeft = bytes.map { $0 == index.json(model: model) } ?? false
-        guard let products = isAsLeft ? index.products : bytes.map(Index.products) ?? [] else {
+        guard let products = isAsLeft ? [] : bytes.map(Index.products) ?? [] else {
             throw .foreignIndex(folder: path)
         }
         if bytes == nil && published.isEmpty, try folder.hasFiles(in: OutputPath.folder) {

@@ -175,6 +175,23 @@ struct RankingTableTests {
         #expect(try #require(FileManager.default.contents(atPath: file)).count == before.count)
     }
 
+    @Test("slots that most products have left are given up at the next start")
+    func slots() throws {
+        var random = SeededRandom(seed: 3)
+        let shop = try Shop(count: 3)
+        let products = (0..<60).map { ProductID("p\($0)") }
+        for product in products { try shop.put(product, random.embedding(dimension: Self.dimension)) }
+        try shop.rank()
+        try shop.rank(removing: products.filter { Int($0.text.dropFirst())! % 4 > 0 })
+        for (emptySlots, slots) in [(60, 59), (0, 15)] {
+            shop.table = nil
+            shop.pace.emptySlotsAtMost = emptySlots
+            try shop.rank()
+            try shop.check("with \(emptySlots)")
+            #expect(try shop.catalogue.poolExtent(of: shop.model) == (15, slots))
+        }
+    }
+
     @Test("a long computation that was interrupted goes on where it was")
     func resumed() throws {
         var random = SeededRandom(seed: 2)

@@ -58,19 +58,13 @@ struct VerifyTests {
         #expect(try shop.run("verify", "--all").code == 0)
 
         // Rows: two neighbours that have changed places.
-        let exchange = """
-            import sqlite3, sys
-            with sqlite3.connect(sys.argv[1]) as database:
-                database.execute("UPDATE neighbour SET rank = 100 WHERE product = 'hat/hat-001' AND rank = 1")
-                database.execute("UPDATE neighbour SET rank = 1 WHERE product = 'hat/hat-001' AND rank = 2")
-                database.execute("UPDATE neighbour SET rank = 2 WHERE product = 'hat/hat-001' AND rank = 100")
+        try change(
+            shop,
             """
-        let python = Process()
-        python.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        python.arguments = ["-c", exchange, "\(shop.state)/catalogue.sqlite"]
-        try python.run()
-        python.waitUntilExit()
-        #expect(python.terminationStatus == 0)
+            database.execute("UPDATE neighbour SET rank = 100 WHERE product = 'hat/hat-001' AND rank = 1")
+            database.execute("UPDATE neighbour SET rank = 1 WHERE product = 'hat/hat-001' AND rank = 2")
+            database.execute("UPDATE neighbour SET rank = 2 WHERE product = 'hat/hat-001' AND rank = 100")
+            """)
         let rows = try shop.run("verify", "--all")
         #expect(rows.code == 65)
         #expect(rows.output.contains("hat/hat-001: its neighbours in the catalogue are not the nearest"))
@@ -79,6 +73,50 @@ struct VerifyTests {
         try FileManager.default.removeItem(atPath: "\(shop.state)/catalogue.sqlite")
         _ = try shop.run("reconcile", "--quiet")
         #expect(try shop.run("verify", "--all").code == 0)
+
+        // Pools: the last that is known is missing from none, but one further up is.
+        try change(
+            shop,
+            """
+            row = "FROM pool WHERE product = 'hat/hat-001'"
+            entries, = database.execute("SELECT entries " + row).fetchone()
+            assert len(entries) > 10 * 8
+            database.execute("UPDATE pool SET entries = ? WHERE product = 'hat/hat-001'", [entries[:72] + entries[80:]])
+            """)
+        let pools = try shop.run("verify", "--all")
+        #expect(pools.code == 65)
+        #expect(
+            pools.output.contains("hat/hat-001: its neighbours in the catalogue's pools are not the nearest"))
+    }
+
+    /// Runs Python with the catalogue as `database`.
+    private func change(_ shop: Shop, _ statements: String) throws {
+        let python = Process()
+        python.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        let code = """
+            import sqlite3, sys
+            database = sqlite3.connect(sys.argv[1])
+            \(statements)
+            database.commit()
+            """
+        python.arguments = ["-c", code, "\(shop.state)/catalogue.sqlite"]
+        try python.run()
+        python.waitUntilExit()
+        #expect(python.terminationStatus == 0)
+    }
+
+    @Test("products that differ in Unicode spelling alone are two to verify")
+    func spellings() throws {
+        let shop = try Shop(perCategory: 2)
+        for (folder, photo) in [("caf\u{E9}", "hat-001"), ("cafe\u{301}", "hat-002")] {
+            try FileManager.default.createDirectory(
+                atPath: "\(shop.photos)/\(folder)", withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: "\(shop.photos)/hat/\(photo).jpg", toPath: "\(shop.photos)/\(folder)/a.jpg")
+        }
+        _ = try shop.run("reconcile", "--quiet")
+        let result = try shop.run("verify", "--all")
+        #expect(result.code == 0 && result.output.contains("22 products"))
     }
 
     @Test("verify runs beside the agent while photos come")

@@ -215,6 +215,84 @@ struct KernelTests {
         #expect(used > 0.05)
     }
 
+    @Test(
+        "a scan reports the pairs that reach a threshold, for the query or for the row, and no others",
+        arguments: 0..<kernels.count)
+    func hits(index: Int) throws {
+        let kernel = Self.kernels[index]
+        guard kernel.is_supported != 0 else {
+            Self.sayNotTested(kernel)
+            return
+        }
+        var random = SeededRandom(seed: 12)
+        // Head, middle and end; then head and middle; then a head alone.
+        for dimension in [640, 256, 100] {
+            for (queryCount, rowCount) in [(1, 1), (3, 16), (7, 45), (128, 31), (128, 64)] {
+                let near = random.embedding(dimension: dimension)
+                let vectors = (0..<queryCount + rowCount).map { _ -> [Float] in
+                    // Some near each other, so that some pairs stay open for long.
+                    guard Bool.random(using: &random) else { return vector(dimension, &random).values }
+                    let other = random.embedding(dimension: dimension).values
+                    let mixed = zip(near.values, other).map { $0 + 0.4 * $1 }
+                    return try! Embedding(normalizing: mixed).values
+                }
+                let layout = CodeLayout(
+                    dimension: dimension, sample: vectors.flatMap { $0 }, rowLength: dimension)
+                let rowLength = ExactScores.rowLength(ofDimension: dimension)
+                let queries = QueryBatch(
+                    rows: vectors[..<queryCount].flatMap {
+                        $0 + [Float](repeating: 0, count: rowLength - dimension)
+                    },
+                    slots: [], rowLength: rowLength, layout: layout, threads: 1)
+                let memory = SlotMemory(layout: layout, depth: 1)
+                var room = layout.room
+                for vector in vectors[queryCount...] { memory.encode(vector, to: memory.addSlot(), &room) }
+                for isOffering in [false, true] {
+                    // All, none, and some.
+                    for level: Float in [-3, 3, 0.1, 0.5] {
+                        let thresholds = (0..<queryCount).map { _ in
+                            level + Float.random(in: -0.2...0.2, using: &random)
+                        }
+                        var rows = memory.rows(from: 0, isOffering: isOffering)
+                        for row in 0..<rowCount {
+                            memory.segments[0].thresholds[row] =
+                                level + Float.random(in: -0.2...0.2, using: &random)
+                        }
+                        let found = UnsafeMutablePointer<imgrec_hit>.allocate(
+                            capacity: queryCount * rowCount)
+                        defer { found.deallocate() }
+                        let count = queries.scan(
+                            0..<queryCount, thresholds, &rows, rowCount, kernel, found)
+                        var hits: [[Int]: Int] = [:]
+                        for hit in UnsafeBufferPointer(start: found, count: count) {
+                            hits[[Int(hit.query), Int(hit.row)]] = Int(hit.whom)
+                        }
+                        #expect(hits.count == count)
+                        var expected: [[Int]: Int] = [:]
+                        for query in 0..<queryCount {
+                            let scores = queries.scores(
+                                of: query, with: (0..<rowCount).map(Int32.init), memory, kernel)
+                            for (row, score) in scores.enumerated() {
+                                var whom = 0
+                                if score + memory.margin(of: row) >= thresholds[query] {
+                                    whom |= IMGREC_FOR_QUERY
+                                }
+                                let threshold = memory.segments[0].thresholds[row]
+                                if isOffering, score + queries.margins[query] >= threshold {
+                                    whom |= IMGREC_FOR_ROW
+                                }
+                                if whom != 0 { expected[[query, row]] = whom }
+                            }
+                        }
+                        #expect(
+                            hits == expected,
+                            "\(Self.name(kernel)) \(dimension) \(queryCount) x \(rowCount) at \(level)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("every kernel finds the same pairs as the portable one", arguments: 1..<max(2, kernels.count))
     func scans(index: Int) throws {
         guard index < Self.kernels.count, Self.kernels[index].is_supported != 0 else {

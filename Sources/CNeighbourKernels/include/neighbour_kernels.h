@@ -27,7 +27,7 @@ void imgrec_dot_pairs(const float *const *left, const float *const *right, size_
 //
 //   row:    q is int8 in [-127, 127], and the |q| of eight elements that a kernel may add up in 16 bits sum to at
 //           most IMGREC_GROUP_LIMIT: elements 32k + 2l and 32k + 2l + 1 for k = 0...3 of each 128 elements, for
-//           each l < 16. The scale is the smallest that keeps both.
+//           each l < 16. The scale is one that surely keeps both.
 //   query:  uint8, q + offset in [0, 127], with an offset of the query's own: none where no element is negative, as
 //           is usual in embeddings, whose codes are then twice as fine.
 //
@@ -94,7 +94,7 @@ typedef struct {
     size_t count;
 } imgrec_queries;
 
-// How many queries a scan takes at once: their heads, 48 kB at 384 elements, stay in the second-level cache.
+// How many queries a scan takes at once: so few that their heads stay in the second-level cache.
 #define IMGREC_MOST_QUERIES 128
 
 enum { IMGREC_FOR_QUERY = 1, IMGREC_FOR_ROW = 2 };
