@@ -9,8 +9,9 @@ import sys
 import matplotlib
 
 matplotlib.use("svg")
-# The same figures, the same file.
+# The same figures, the same file; words stay words.
 matplotlib.rcParams["svg.hashsalt"] = "imgrec-agent"
+matplotlib.rcParams["svg.fonttype"] = "none"
 import matplotlib.pyplot as plot  # noqa: E402
 
 figures = json.load(open(sys.argv[1]))["counts"]
