@@ -18,7 +18,8 @@ package final class RankingTable {
         var keepingInterval = Duration.seconds(60)
         /// What took less is computed again sooner than kept.
         var worthKeeping = Duration.seconds(5)
-        /// Of those that products have left; with as many as there are products beside, all is computed anew.
+        /// Of those that products have left; with three times as many as there are products beside, the table is
+        /// computed anew, which is then soon done.
         var emptySlotsAtMost = 4096
     }
 
@@ -65,7 +66,7 @@ package final class RankingTable {
         let table = NeighbourTable(dimension: dimension, count: count, store: vectors)
         // Memory and searches have all slots, also those that nothing is in any more.
         let extent = try catalogue.poolExtent(of: model)
-        if extent.slots > 2 * extent.products + pace.emptySlotsAtMost {
+        if extent.slots > 4 * extent.products + pace.emptySlotsAtMost {
             try catalogue.dropPools(of: model)
         }
         var digests: [ContentDigest?] = []

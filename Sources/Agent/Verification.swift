@@ -22,7 +22,7 @@ package struct Verification {
         package let drift: [Drift]
         /// Products that went on changing while they were compared.
         package let unsettled: [String]
-        /// Whether neighbour rows are wrong, not only files.
+        /// Whether the catalogue's neighbours are wrong, not only files.
         package let isCatalogueWrong: Bool
         package let seconds: Double
     }

@@ -11,6 +11,7 @@ package struct CatalogueSummary: Hashable, Sendable {
     package let embeddings: Int
     /// Products whose file is not known to be up to date.
     package let due: Int
+    /// Whether neighbour rows are behind the vectors, or behind what is computed of them.
     package let isRankingDue: Bool
     /// How often the files of the output folder have changed.
     package let generation: Int
@@ -57,7 +58,11 @@ extension Catalogue {
                 failed: try count("SELECT count(*) FROM image WHERE state = 'failed'"),
                 embeddings: try count("SELECT count(*) FROM embedding"),
                 due: try count("SELECT count(*) FROM publication WHERE is_due = 1"),
-                isRankingDue: try count("SELECT EXISTS (SELECT 1 FROM unranked)") == 1,
+                isRankingDue: try count(
+                    """
+                    SELECT EXISTS (SELECT 1 FROM unranked)
+                    OR EXISTS (SELECT 1 FROM ranking JOIN model ON model.id = ranking.model WHERE is_ahead)
+                    """) == 1,
                 generation: try count("SELECT generation FROM ranking"),
                 isHeldBack: try count("SELECT is_held_back FROM ranking") == 1)
         }

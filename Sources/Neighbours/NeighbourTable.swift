@@ -189,7 +189,7 @@ package final class NeighbourTable {
             let batch = coming[done..<done + length]
             if try insert(Array(batch), threads: threads) {
                 done += length
-                batchLimit = min(limits.batch, 2 * batchLimit)
+                batchLimit = min(limits.batch, batchLimit + batchLimit / 8 + 1)
             } else {
                 batchLimit = max(1, length / 2)
             }
@@ -318,8 +318,10 @@ package final class NeighbourTable {
             ).run(batch.slots.map { _ in CandidateList(wanted: wanted) })
             guard let found else {
                 batchLimit = max(1, length / 2)
+                try progress(done, short.count)
                 continue
             }
+            batchLimit = min(limits.batch, batchLimit + batchLimit / 8 + 1)
             let pools = try nearest(found.lists, batch, wanted: wanted, threads: threads)
             for (slot, pool) in zip(batch.slots, pools) { setPool(pool, of: slot) }
             done += length
@@ -438,7 +440,10 @@ package final class NeighbourTable {
     /// Makes the layout anew when there are many more products than it was made for.
     private func renewLayout(threads: Int) throws {
         guard slots.count >= max(64, 8 * layoutProducts) else { return }
+        let shown = slots.values.count { memory.isShown($0) }
+        guard shown >= max(64, 8 * layoutProducts) else { return }
         try improveLayout()
+        layoutProducts = shown
         _ = try encodeAll(threads: threads) { slot, _ in memory.isShown(slot) }
     }
 

@@ -182,13 +182,13 @@ struct RankingTableTests {
         let products = (0..<60).map { ProductID("p\($0)") }
         for product in products { try shop.put(product, random.embedding(dimension: Self.dimension)) }
         try shop.rank()
-        try shop.rank(removing: products.filter { Int($0.text.dropFirst())! % 4 > 0 })
-        for (emptySlots, slots) in [(60, 59), (0, 15)] {
+        try shop.rank(removing: products.filter { Int($0.text.dropFirst())! % 6 > 0 })
+        for (emptySlots, slots) in [(60, 57), (0, 10)] {
             shop.table = nil
             shop.pace.emptySlotsAtMost = emptySlots
             try shop.rank()
             try shop.check("with \(emptySlots)")
-            #expect(try shop.catalogue.poolExtent(of: shop.model) == (15, slots))
+            #expect(try shop.catalogue.poolExtent(of: shop.model) == (10, slots))
         }
     }
 

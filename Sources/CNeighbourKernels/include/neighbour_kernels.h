@@ -122,7 +122,7 @@ typedef struct {
                    imgrec_hit *hits);
 } imgrec_kernel;
 
-// All kernels of this architecture, the slowest first.
+// All kernels of this architecture, the slowest first; the memory is the calling thread's own.
 size_t imgrec_kernels(const imgrec_kernel **kernels);
 // The fastest that is supported.
 imgrec_kernel imgrec_best_kernel(void);
