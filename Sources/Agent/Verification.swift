@@ -82,14 +82,13 @@ package struct Verification {
         var drift: [ProductID: (String, Bool)] = [:]
         let published = PublishedFiles(folder: settings.outputFolder, model: modelName)
         let count = try catalogue.rankingState().count
-        let arePoolsAhead = try catalogue.arePoolsAhead(of: model)
         progress(.verifying(done: 0, of: products.count))
         for first in stride(from: 0, to: products.count, by: Self.queriesAtOnce) {
             let part = Array(products[first..<min(first + Self.queriesAtOnce, products.count)])
             let queries = try catalogue.vectors(of: part, model: model)
             // What comes and goes later builds on the pools, which are deeper than the rows.
-            let pools = arePoolsAhead ? [:] : try catalogue.pooledNeighbours(of: part, model: model)
-            let depth = pools.values.reduce(count) { max($0, $1.count) }
+            let pools = try catalogue.pooledNeighbours(of: part, model: model)
+            let depth = (pools ?? [:]).values.reduce(count) { max($0, $1.count) }
             var search = FlatSearch(queries.map { ($0.embedding, $0.product) }, count: depth)
             try catalogue.forEachVectors(of: model, inGroupsOf: Self.vectorsAtOnce) { group in
                 search.offer(group, threads: settings.effectiveThreads)
@@ -97,10 +96,9 @@ package struct Verification {
             let expected = Dictionary(uniqueKeysWithValues: zip(queries.map(\.product), search.results))
             try catalogue.forEach(of: part) { product, ranked in
                 if let ranked, let neighbours = expected[product] {
-                    let pool = pools[product] ?? []
                     if ranked.similar.map(\.neighbour) != Array(neighbours.prefix(count)) {
                         drift[product] = ("its neighbours in the catalogue are not the nearest", true)
-                    } else if !arePoolsAhead,
+                    } else if let pool = pools.map({ $0[product] ?? [] }),
                         pool.count < min(count, neighbours.count)
                             || pool != Array(neighbours.prefix(pool.count))
                     {

@@ -110,11 +110,14 @@ extension Catalogue {
         }
     }
 
-    /// What the pools that were kept say of some products: their nearest neighbours as far as they are known.
+    /// What the pools that were kept say of some products: their nearest neighbours as far as they are known; nil while
+    /// pools hold what the neighbour rows do not show.
     package func pooledNeighbours(of products: some Sequence<ProductID>, model: ModelNumber)
-        throws(CatalogueError) -> [ProductID: [Neighbour]]
+        throws(CatalogueError) -> [ProductID: [Neighbour]]?
     {
         try read { database in
+            // In one with the pools: they may be dropped or kept at any time.
+            guard try !self.arePoolsAhead(database, model) else { return nil }
             let pool = try database.cachedStatement(
                 sql: "SELECT entries FROM pool WHERE model = ? AND product = ?")
             let name = try database.cachedStatement(
@@ -143,10 +146,12 @@ extension Catalogue {
 
     /// Whether the pools hold what the neighbour rows do not show.
     package func arePoolsAhead(of model: ModelNumber) throws(CatalogueError) -> Bool {
-        try read {
-            try Bool.fetchOne($0, sql: "SELECT is_ahead FROM model WHERE id = ?", arguments: [model.id])
-                ?? true
-        }
+        try read { try self.arePoolsAhead($0, model) }
+    }
+
+    private func arePoolsAhead(_ database: Database, _ model: ModelNumber) throws -> Bool {
+        try Bool.fetchOne(database, sql: "SELECT is_ahead FROM model WHERE id = ?", arguments: [model.id])
+            ?? true
     }
 }
 
