@@ -22,10 +22,10 @@ package enum AgentError: Error, CustomStringConvertible {
     case unknownProduct(String)
     case unreadablePhoto(path: String, reason: String)
     case nothingYet(stateFolder: String)
-    /// The vectors of another model are in the catalogue.
-    case otherModel(catalogued: String, wanted: String)
     /// Photos that cannot be read now have no vector of the new model.
     case modelIncomplete(photos: Int)
+    /// The model that the settings name could not take over; the one in service goes on.
+    case changeFailed(reason: String)
     /// The output folder has files of products that this catalogue does not know and that have no photo.
     case outputOfOthers(folder: String, missing: Int, products: Int)
     case cannotWrite(file: String, reason: String)
@@ -58,10 +58,10 @@ package enum AgentError: Error, CustomStringConvertible {
             "\(path): \(reason)"
         case .nothingYet(let stateFolder):
             "there is no catalogue in \(stateFolder) yet. Run 'imgrec-agent reconcile' first."
-        case .otherModel(let catalogued, let wanted):
-            "the catalogue was made with \(catalogued), the settings ask for \(wanted). Run 'imgrec-agent reconcile' first."
         case .modelIncomplete(let photos):
             "the model has changed, and photos that cannot be read now (\(photos)) have no vector of the new one, so nothing was published. Make them readable and run again; to leave them out: imgrec-agent reconcile --allow-mass-removal"
+        case .changeFailed(let reason):
+            "the change to the model of the settings failed, and the one in service goes on: \(reason)"
         case .outputOfOthers(let folder, let missing, let products):
             "\(folder) has files of \(products) products that this catalogue does not know, and \(missing) of them have no photo, so nothing was published. If the photos are not where they should be (not mounted?), mend that; if the output folder is another shop's, correct output.folder; if these files are meant to go: imgrec-agent reconcile --allow-mass-removal"
         case .cannotWrite(let file, let reason):

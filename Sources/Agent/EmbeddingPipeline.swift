@@ -165,7 +165,7 @@ struct EmbeddingPipeline {
         case .picture(let stamp, let digest, let reading):
             do throws(EmbeddingError) {
                 return .embedded(
-                    stamp, digest, try lane.embed(reading.picture), notes: reading.description?.notes ?? [])
+                    stamp, digest, try lane.embed(reading.pictures), notes: reading.description?.notes ?? [])
             } catch {
                 switch error {
                 case .noDirection: return .refused(stamp, digest, reason: error.description)

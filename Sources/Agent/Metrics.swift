@@ -14,6 +14,9 @@ struct Metrics {
         gauge("products_settling", "Products that have just changed.", running?.settling ?? 0)
         gauge("products_due", "Products whose file is not known to be up to date.", report.due)
         gauge("products_held_back", "Products that vanished at once and are kept.", running?.heldBack ?? 0)
+        gauge(
+            "change_photos", "Photos to embed with a model that is to take over.", report.change?.photos ?? 0)
+        gauge("change_embedded", "Of these, those that are embedded.", report.change?.embedded ?? 0)
         gauge("watches", "Folders that are watched.", running?.watches.used ?? 0)
         gauge("folders_unwatched", "Folders without a watch.", running?.watches.unwatched.count ?? 0)
         gauge(

@@ -2,17 +2,19 @@ import Embedding
 import Foundation
 import Synchronization
 
-/// A network that is loaded once, on a thread of its own, and stays loaded.
+/// A model that is loaded once, on a thread of its own, and stays loaded.
 final class ModelLoader: Sendable {
     private let source: ModelSource
     private let threads: Int
+    private let cache: NetworkCache?
     private let hasBegun = Atomic(false)
     private let result = Mutex<Result<Model, ModelError>?>(nil)
     private let done = DispatchGroup()
 
-    init(_ source: ModelSource, threads: Int) {
+    init(_ source: ModelSource, threads: Int, cache: NetworkCache?) {
         self.source = source
         self.threads = threads
+        self.cache = cache
     }
 
     /// Begins to load, if nobody has.
@@ -23,7 +25,7 @@ final class ModelLoader: Sendable {
         else { return }
         done.enter()
         Thread { [self] in
-            let loaded = Result { () throws(ModelError) in try source.load(threads: threads) }
+            let loaded = Result { () throws(ModelError) in try source.load(threads: threads, cache: cache) }
             result.withLock { $0 = loaded }
             done.leave()
         }.start()

@@ -8,19 +8,33 @@ import Settings
 /// What a photo is and what the network will see of it.
 package struct PhotoInspection: Sendable {
     package let description: PhotoDescription
-    /// The size, fit and filter that made the picture.
-    package let shape: PictureShape
-    /// Whether the model's fit was overridden by the settings.
-    package let isOverridden: Bool
-    package let picture: Picture
+    /// What a network sees.
+    package struct View: Sendable {
+        /// The name of the model.
+        package let model: String
+        /// The size, fit and filter that made the picture.
+        package let shape: PictureShape
+        /// Whether the model's fit was overridden by the settings.
+        package let isOverridden: Bool
+        package let picture: Picture
+    }
+
+    /// One for each model of the settings, in their order.
+    package let views: [View]
 
     /// Reads a photo as the agent would.
     ///
     /// - Parameter file: any path.
     package init(of file: String, settings: Settings, executable: String) throws(AgentError) {
-        let manifest = try inRooms { try ModelManifest(settings: settings, executable: executable) }
+        let library = ModelLibrary(settings: settings, executable: executable)
+        let (recipe, shapes) = try inRooms {
+            let recipe = try ModelSource.Recipe(settings: settings, library: library)
+            return (
+                recipe, try recipe.parts.map { try ModelManifest(folder: library.folder(of: $0.name)).shape }
+            )
+        }
         let workers = PhotoWorkers(
-            settings: settings, manifest: manifest, executable: executable, describesAll: true)
+            settings: settings, shapes: recipe.parts.map(\.shape), executable: executable, describesAll: true)
         let url = URL(fileURLWithPath: file).resolvingSymlinksInPath()
         guard FileManager.default.fileExists(atPath: url.path), let path = ImagePath(url.lastPathComponent)
         else { throw .unknownProduct(file) }
@@ -39,11 +53,13 @@ package struct PhotoInspection: Sendable {
                 throw .unreadablePhoto(path: file, reason: WorkerFailure.nonsense.description)
             }
             description = found
-            picture = reading.picture
+            views = recipe.parts.enumerated().map { index, part in
+                View(
+                    model: part.name, shape: part.shape, isOverridden: part.shape != shapes[index],
+                    picture: reading.pictures[index])
+            }
         case .failure(let failure):
             throw .unreadablePhoto(path: file, reason: failure.description)
         }
-        shape = settings.shape(of: manifest)
-        isOverridden = shape != manifest.shape
     }
 }

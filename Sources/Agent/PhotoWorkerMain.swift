@@ -22,7 +22,7 @@ package enum PhotoWorkerMain {
                         let reading = try setup.reader.read(photo)
                         let isRemarkable = setup.describesAll || !reading.description.notes.isEmpty
                         let reply = isRemarkable ? ReadingReply.read(reading.description) : .unremarkable
-                        return WorkerChannel.Answer(message: reply.bytes, output: reading.picture.pixels)
+                        return WorkerChannel.Answer(message: reply.bytes, output: reading.pixels)
                     } catch {
                         return WorkerChannel.Answer(message: ReadingReply.failed(error).bytes, output: [])
                     }

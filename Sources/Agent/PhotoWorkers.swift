@@ -25,7 +25,8 @@ package final class PhotoWorkers: Sendable {
     }
 
     package struct Reading: Hashable, Sendable {
-        package let picture: Picture
+        /// One for each network, in their order.
+        package let pictures: [Picture]
         /// What the photo is; nil where that was not asked for and there is nothing to note.
         package let description: PhotoDescription?
     }
@@ -76,7 +77,7 @@ package final class PhotoWorkers: Sendable {
         shared.withLock { $0.idle.append(worker) }
     }
 
-    /// The picture of a photo and what the photo is.
+    /// The pictures of a photo and what the photo is.
     ///
     /// - Throws: `SandboxError` where no worker can be started: that is not the photo's fault.
     package func read(_ bytes: [UInt8]) throws(SandboxError) -> Result<Reading, Failure> {
@@ -93,7 +94,7 @@ package final class PhotoWorkers: Sendable {
             if let idle { worker = idle } else { worker = try start() }
             do throws(WorkerFailure) {
                 let (message, output) = try worker.ask(bytes)
-                let result = try ReadingReply(message).result(output, shape: reader.shape)
+                let result = try ReadingReply(message).result(output, shapes: reader.shapes)
                 // A damaged photo is the likeliest to have done more than fail.
                 let isSuspect = if case .failure(.damaged) = result { true } else { false }
                 if !isSuspect, !worker.isWornOut { shared.withLock { $0.idle.append(worker) } }
@@ -113,7 +114,8 @@ package final class PhotoWorkers: Sendable {
             reader: reader, limits: limits, isContained: isContained, describesAll: describesAll)
         let worker = try Worker(
             program: executable, argument: Self.command, setup: setup.bytes,
-            inputBytes: reader.limits.fileBytes, outputBytes: reader.shape.pictureBytes, limits: limits)
+            inputBytes: reader.limits.fileBytes,
+            outputBytes: reader.shapes.reduce(0) { $0 + $1.pictureBytes }, limits: limits)
         shared.withLock { $0.containment = worker.containment }
         return worker
     }

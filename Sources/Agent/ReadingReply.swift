@@ -50,26 +50,31 @@ enum ReadingReply: Codable, Hashable {
 
     /// - Parameter output: the pixels, of which any are possible ones.
     func result(
-        _ output: [UInt8], shape: PictureShape
+        _ output: [UInt8], shapes: [PictureShape]
     ) throws(WorkerFailure) -> Result<PhotoWorkers.Reading, ImagingError> {
         switch self {
         case .failed(.damaged(let reason)): return .failure(.damaged(reason: Self.shortened(reason)))
         case .failed(.unsupported(let format)):
             return .failure(.unsupported(format: format.map(Self.shortened)))
         case .failed(let error): return .failure(error)
-        case .unremarkable: return .success(try reading(output, shape, nil))
+        case .unremarkable: return .success(try reading(output, shapes, nil))
         case .read(var description):
             description.notes = description.notes.prefix(Self.mostNotes).map(Self.shortened)
-            return .success(try reading(output, shape, description))
+            return .success(try reading(output, shapes, description))
         }
     }
 
     private func reading(
-        _ output: [UInt8], _ shape: PictureShape, _ description: PhotoDescription?
+        _ output: [UInt8], _ shapes: [PictureShape], _ description: PhotoDescription?
     ) throws(WorkerFailure) -> PhotoWorkers.Reading {
-        guard output.count == shape.pictureBytes else { throw .nonsense }
-        let picture = Picture(width: shape.width, height: shape.height, pixels: output)
-        return PhotoWorkers.Reading(picture: picture, description: description)
+        guard output.count == shapes.reduce(0, { $0 + $1.pictureBytes }) else { throw .nonsense }
+        var rest = output[...]
+        let pictures = shapes.map { shape in
+            let pixels = shapes.count == 1 ? output : Array(rest.prefix(shape.pictureBytes))
+            rest = rest.dropFirst(shape.pictureBytes)
+            return Picture(width: shape.width, height: shape.height, pixels: pixels)
+        }
+        return PhotoWorkers.Reading(pictures: pictures, description: description)
     }
 }
 

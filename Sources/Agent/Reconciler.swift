@@ -60,11 +60,13 @@ package final class Reconciler {
     }
 
     private let settings: Settings
-    private let source: ModelSource
-    private let workers: PhotoWorkers
+    private let executable: String
+    /// The model that the settings name, or why it cannot be had.
+    private let wanted: Result<ModelAtWork, ModelError>
+    /// Whether the model in service goes on until the wanted one has a vector of every photo.
+    private let keepsServing: Bool
     private let grouping: ProductGrouping
     private let filter: PhotoFilter
-    private let network: ModelLoader
     private let progress: @Sendable (ReconcileProgress) -> Void
 
     /// Held from the first round on, also while what is opened is given up for trouble.
@@ -74,11 +76,20 @@ package final class Reconciler {
     private var table: RankingTable?
     private var recentlyGone = RecentlyGone()
 
+    /// The model in service, where that is not the wanted one.
+    private var serving: ModelAtWork?
+    /// What is done so that the wanted model can take over; nil where there is nothing to do, or it has begun to.
+    private(set) var change: ModelChange?
+    /// Whether the wanted model is about to compute its first lists, while those of another are published.
+    private var isTakingOver = false
+    /// Why the wanted model cannot take over.
+    private(set) var changeTrouble: String?
+
     /// What the catalogue knows; nil until it is open.
     package var catalogue: Catalogue? { opened?.catalogue }
 
     /// What the processes that read photos have given up; nil before there is one.
-    package var containment: Containment? { workers.containment }
+    package var containment: Containment? { opened?.work.workers.containment }
 
     /// Which product a photo is of.
     package var product: @Sendable (ImagePath) -> ProductID {
@@ -88,11 +99,14 @@ package final class Reconciler {
     /// What is held from the first round to the last. Nobody else works on these folders meanwhile.
     private final class Opened {
         let catalogue: Catalogue
+        /// The model that rounds are made with.
+        let work: ModelAtWork
         let model: ModelNumber
         var publisher: Publisher
 
-        init(catalogue: Catalogue, model: ModelNumber, publisher: Publisher) {
+        init(catalogue: Catalogue, work: ModelAtWork, model: ModelNumber, publisher: Publisher) {
             self.catalogue = catalogue
+            self.work = work
             self.model = model
             self.publisher = publisher
         }
@@ -100,19 +114,24 @@ package final class Reconciler {
 
     /// - Parameters:
     ///   - executable: the running program's path, beside which models are found.
+    ///   - keepsServing: whether the model in service goes on until the one that the settings name can take over.
     ///   - progress: called often, on the thread of the round.
     package init(
-        settings: Settings, executable: String,
+        settings: Settings, executable: String, keepsServing: Bool = false,
         progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
     ) throws(AgentError) {
         self.settings = settings
+        self.executable = executable
+        self.keepsServing = keepsServing
         self.progress = progress
-        let source = try inRooms { try ModelSource(settings: settings, executable: executable) }
-        self.source = source
-        network = ModelLoader(source, threads: settings.effectiveThreads)
-        workers = PhotoWorkers(settings: settings, manifest: source.manifest, executable: executable)
+        wanted = Result { () throws(ModelError) in
+            ModelAtWork(
+                try ModelSource(settings: settings, executable: executable), settings: settings,
+                executable: executable)
+        }
         grouping = ProductGrouping(pattern: settings.productPattern)
         filter = PhotoFilter(settings: settings)
+        if !keepsServing { _ = try inRooms { try wanted.get() } }
     }
 
     // MARK: The ways to run
@@ -128,14 +147,15 @@ package final class Reconciler {
             progress(.scanning)
             let scan = try FolderScan(of: settings.imagesFolder, filter: filter)
             let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+            let source = try wanted.get().source
             let model = try catalogue?.existingNumber(of: source.record)
             let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
             let plan = ReconcilePlan(
                 scan: scan, images: try catalogue?.images() ?? [], embedded: embedded,
-                rules: settings.readingRules,
+                rules: settings.readingRules(source.identity),
                 grouping: grouping)
 
-            round.report = report(of: plan)
+            round.report = report(of: plan, source)
             round.report.isDryRun = true
             round.report.plan = plan.changes
             round.report.products = try catalogue?.rankedProductCount() ?? 0
@@ -152,21 +172,34 @@ package final class Reconciler {
             let opened = try open()
             // Whoever starts a service wants to hear of it now, not with the first photo.
             try opened.publisher.checkMayWrite()
-            network.begin()
-            try workers.prepare()
+            opened.work.network.begin()
+            try opened.work.workers.prepare()
             var report = ReconcileReport()
             // Lists of another model stay as they are until those of this one are ready.
             if try opened.catalogue.rankingState().model == opened.model {
                 try publish(opened, everything: false, Options(), &report)
                 table = try loadTable(opened)
             }
-            _ = try network.model()
+            _ = try opened.work.network.model()
         }
     }
 
     /// One round.
     package func round(_ scope: Scope, _ options: Options) throws(AgentError) -> Round {
-        try timed { round in try self.round(scope, options, &round) }
+        do throws(AgentError) {
+            return try timed { round in try self.round(scope, options, &round) }
+        } catch {
+            guard keepsServing, isTakingOver else { throw error }
+            switch error {
+            case .model, .modelIncomplete:
+                // The one in service goes on, and the next round is made with it.
+                opened = nil
+                isTakingOver = false
+                changeTrouble = error.description
+                throw .changeFailed(reason: error.description)
+            default: throw error
+            }
+        }
     }
 
     private func timed(_ body: (inout Round) throws -> Void) throws(AgentError) -> Round {
@@ -206,7 +239,7 @@ package final class Reconciler {
                 among: images.compactMap(\.digest), of: opened.model)
         }
         var plan = ReconcilePlan(
-            scan: scan, images: images, embedded: embedded, rules: settings.readingRules, grouping: grouping,
+            scan: scan, images: images, embedded: embedded, rules: rules(opened), grouping: grouping,
             finished: options.deferral.finished)
         let deferred = plan.deferReadings(options.deferral)
         let counterparts = plan.withholdRemovals(for: deferred)
@@ -228,7 +261,7 @@ package final class Reconciler {
         round.isPublished = true
         if scope == .everything {
             if round.report.heldBack == 0, round.left.isEmpty {
-                try opened.catalogue.purge(keeping: opened.model)
+                try opened.catalogue.purge()
             }
             round.report.failed += try failures(opened.catalogue)
         }
@@ -241,23 +274,90 @@ package final class Reconciler {
         if let opened { return opened }
         if lock == nil { lock = try StateLock(stateFolder: settings.stateFolder) }
         let catalogue = try Catalogue(stateFolder: settings.stateFolder)
-        let publisher = try openPublisher(catalogue)
+        let work = try model(for: catalogue)
+        let publisher = try openPublisher(catalogue, work)
         let new = Opened(
-            catalogue: catalogue, model: try catalogue.number(of: source.record),
+            catalogue: catalogue, work: work, model: try catalogue.number(of: work.source.record),
             publisher: publisher)
         opened = new
         return new
     }
 
-    private func openPublisher(_ catalogue: Catalogue) throws -> Publisher {
+    private func openPublisher(_ catalogue: Catalogue, _ work: ModelAtWork) throws -> Publisher {
         try Publisher(
-            folder: settings.outputFolder, model: source.manifest.name,
+            folder: settings.outputFolder, model: work.source.name,
             published: try catalogue.publications().map { ($0.product, $0.digest) })
     }
 
+    private func rules(_ opened: Opened) -> String { settings.readingRules(opened.work.source.identity) }
+
+    // MARK: Change of model
+
+    /// The model to make rounds with: the wanted one, or the one in service as long as that has to go on.
+    private func model(for catalogue: Catalogue) throws -> ModelAtWork {
+        let inService = try catalogue.modelInService()
+        change = nil
+        isTakingOver = false
+        let wanted: ModelAtWork
+        do {
+            wanted = try self.wanted.get()
+        } catch {
+            guard keepsServing, let inService, let serving = modelAtWork(inService.record) else {
+                throw error
+            }
+            changeTrouble = error.description
+            return serving
+        }
+        guard let inService, inService.record.identity != wanted.source.identity else {
+            try catalogue.setNext(nil)
+            (serving, changeTrouble) = (nil, nil)
+            return wanted
+        }
+        guard let number = try catalogue.setNext(wanted.source.record), keepsServing,
+            let serving = modelAtWork(inService.record)
+        else { return wanted }
+        change = ModelChange(to: wanted, number: number, settings: settings)
+        return serving
+    }
+
+    /// The model of a record; nil where it cannot be had any more. Its lists stay as they are then.
+    private func modelAtWork(_ record: ModelRecord) -> ModelAtWork? {
+        if serving?.source.identity != record.identity {
+            let library = ModelLibrary(settings: settings, executable: executable)
+            serving = (try? ModelSource(record, library: library)).map {
+                ModelAtWork($0, settings: settings, executable: executable)
+            }
+        }
+        return serving
+    }
+
+    /// One step of the change to the wanted model. When it was the last, the next round of everything is made with it,
+    /// and publishes its lists.
+    ///
+    /// - Parameter isOver: when it is true no further photo is begun; called from several threads.
+    func prepareChange(isOver: @escaping @Sendable () -> Bool) throws(AgentError) -> ModelChange.Step {
+        try inRooms {
+            let opened = try open()
+            guard let change else { return ModelChange.Step(embedded: 0, isThrough: false) }
+            let step = try change.step(opened.catalogue, isOver: isOver)
+            changeTrouble = nil
+            guard step.isThrough else { return step }
+            opened.publisher.change(to: change.coming.source.name)
+            self.opened = Opened(
+                catalogue: opened.catalogue, work: change.coming, model: change.number,
+                publisher: opened.publisher)
+            table = nil
+            self.change = nil
+            isTakingOver = true
+            return step
+        }
+    }
+
+    func noteChangeFailure(_ error: AgentError) { changeTrouble = error.description }
+
     // MARK: Plan
 
-    private func report(of plan: ReconcilePlan) -> ReconcileReport {
+    private func report(of plan: ReconcilePlan, _ source: ModelSource) -> ReconcileReport {
         var report = ReconcileReport()
         report.added = plan.count(.added)
         report.changed = plan.count(.changed)
@@ -265,7 +365,7 @@ package final class Reconciler {
         report.modelChanged = plan.count(.modelChanged)
         report.removed = plan.removed.count
         report.unchanged = plan.unchanged + plan.regrouped.count
-        report.model = source.manifest.name
+        report.model = source.name
         return report
     }
 
@@ -291,16 +391,13 @@ package final class Reconciler {
         let isEmbedded: @Sendable (ContentDigest) -> Bool = { digest in
             ((try? catalogue.embeddedContents(among: [digest], of: model)) ?? []).contains(digest)
         }
-        var intake = PhotoIntake(plan: plan, rules: settings.readingRules, isStored: isEmbedded)
+        var intake = PhotoIntake(plan: plan, rules: rules(opened), isStored: isEmbedded)
         try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
 
         let total = plan.readings.count
         var taken = 0
         if total > 0 {
-            let pipeline = EmbeddingPipeline(
-                folder: settings.imagesFolder, workers: workers, fileLimit: settings.maxFileBytes,
-                followsLinks: settings.followsLinks, model: network,
-                threads: settings.effectiveThreads)
+            let pipeline = opened.work.pipeline(settings)
             progress(.embedding(done: 0, of: total))
             var done = 0
             taken = try pipeline.run(
@@ -325,7 +422,7 @@ package final class Reconciler {
             round.left.append(photo.path)
             if let gone = counterparts[photo.path] { round.left.append(gone) }
         }
-        round.report = report(of: done)
+        round.report = report(of: done, opened.work.source)
         round.changes = done.changes
         round.failures = intake.failures
         round.notes = intake.notes
@@ -443,11 +540,15 @@ package final class Reconciler {
             if options.isStopping() { throw AgentError.stopped }
         }
         self.table = table
+        guard isOtherModel else { return }
+        // From here on there is nothing to go back to but by the settings.
+        isTakingOver = false
+        (serving, changeTrouble) = (nil, nil)
     }
 
     private func loadTable(_ opened: Opened) throws -> RankingTable {
         try RankingTable(
-            catalogue: opened.catalogue, model: opened.model, dimension: source.manifest.dimension,
+            catalogue: opened.catalogue, model: opened.model, dimension: opened.work.source.dimension,
             count: settings.recommendationCount, threads: settings.effectiveThreads)
     }
 
@@ -495,7 +596,7 @@ package final class Reconciler {
         let catalogue = opened.catalogue
         var everything = everything
         if !opened.publisher.isInPlace {
-            opened.publisher = try openPublisher(catalogue)
+            opened.publisher = try openPublisher(catalogue, opened.work)
             everything = true
         }
         // Given up half-way, what waits to be renamed has to be forgotten.

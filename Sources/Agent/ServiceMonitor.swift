@@ -39,6 +39,8 @@ final class ServiceMonitor: Sendable {
         /// What the processes that read photos have given up.
         var containment: Containment?
         var trouble: String?
+        /// Why another model cannot take over.
+        var changeTrouble: String?
         /// What was wrong with the settings when they were read again.
         var settingsTrouble: String?
         var counters = Counters()

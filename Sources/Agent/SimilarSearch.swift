@@ -26,15 +26,14 @@ package struct SimilarSearch {
 
     private let settings: Settings
     private let executable: String
-    private let source: ModelSource
     private let catalogue: Catalogue
     private let model: ModelNumber
+    private let record: ModelRecord
 
     package init(settings: Settings, executable: String) throws(AgentError) {
         self.settings = settings
         self.executable = executable
-        source = try inRooms { try ModelSource(settings: settings, executable: executable) }
-        (catalogue, model) = try source.ranked(in: settings.stateFolder)
+        (catalogue, model, record) = try Catalogue.ranked(in: settings.stateFolder)
     }
 
     /// - Parameters:
@@ -46,7 +45,7 @@ package struct SimilarSearch {
             let firstImages = try catalogue.firstImages()
             func answer(_ query: String, isProduct: Bool, _ neighbours: [Neighbour]) -> Answer {
                 Answer(
-                    query: query, isProduct: isProduct, model: source.manifest.name,
+                    query: query, isProduct: isProduct, model: record.name,
                     similar: neighbours.prefix(count).map {
                         Answer.Match(
                             product: $0.product.text, image: firstImages[$0.product]?.text ?? "",
@@ -93,11 +92,14 @@ package struct SimilarSearch {
         else {
             throw AgentError.unknownProduct(name)
         }
-        let pipeline = EmbeddingPipeline(
-            folder: url.deletingLastPathComponent().path,
-            workers: PhotoWorkers(settings: settings, manifest: source.manifest, executable: executable),
-            fileLimit: settings.maxFileBytes, followsLinks: false,
-            model: ModelLoader(source, threads: 1), threads: 1)
+        var settings = settings
+        settings.imagesFolder = url.deletingLastPathComponent().path
+        settings.followsLinks = false
+        settings.threads = 1
+        let library = ModelLibrary(settings: settings, executable: executable)
+        let pipeline = ModelAtWork(
+            try ModelSource(record, library: library), settings: settings, executable: executable
+        ).pipeline(settings)
         switch try pipeline.outcome(of: path) {
         case .embedded(_, _, let embedding, _): return embedding
         case .refused(_, _, let reason), .lost(_, _, let reason), .unreadable(let reason):
@@ -107,17 +109,14 @@ package struct SimilarSearch {
     }
 }
 
-extension ModelSource {
-    /// The catalogue that there is, if its neighbour rows are of this model.
-    func ranked(in stateFolder: String) throws(AgentError) -> (Catalogue, ModelNumber) {
+extension Catalogue {
+    /// The catalogue that there is, and the model that its neighbour rows are of.
+    static func ranked(in stateFolder: String) throws(AgentError) -> (
+        catalogue: Catalogue, model: ModelNumber, record: ModelRecord
+    ) {
         guard let catalogue = try Catalogue.forReading(stateFolder: stateFolder),
-            let model = try inRooms({ try catalogue.rankingState() }).model
+            let (model, record) = try inRooms({ try catalogue.modelInService() })
         else { throw .nothingYet(stateFolder: stateFolder) }
-        if let used = try inRooms({ try catalogue.summary() }).model, used != record {
-            throw .otherModel(
-                catalogued: "\(used.name) (\(used.precision))",
-                wanted: "\(manifest.name) (\(precision.rawValue))")
-        }
-        return (catalogue, model)
+        return (catalogue, model, record)
     }
 }

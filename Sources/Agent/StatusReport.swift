@@ -13,6 +13,14 @@ package struct StatusReport: Codable, Hashable, Sendable {
         package let dimension: Int
     }
 
+    /// The model that is to take over.
+    package struct Change: Codable, Hashable, Sendable {
+        package let model: Model
+        /// Photos that are embedded with it, of those that are used.
+        package let embedded: Int
+        package let photos: Int
+    }
+
     package struct Failure: Codable, Hashable, Sendable {
         package let path: String
         package let reason: String
@@ -59,6 +67,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         package let sandbox: String
         package let trouble: String?
         package let settingsTrouble: String?
+        /// Why the model of the settings cannot take over.
+        package let changeTrouble: String?
         package let watches: Watches
         package let memoryBytes: Int?
     }
@@ -68,8 +78,9 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package let imagesFolder: String
     package let outputFolder: String
     package let stateFolder: String
-    /// Nil until the first reconcile has ranked.
+    /// The model that the lists are of; nil until the first reconcile has ranked.
     package let model: Model?
+    package let change: Change?
     package let products: Int
     package let photos: Int
     package let failed: [Failure]
@@ -108,7 +119,10 @@ package struct StatusReport: Codable, Hashable, Sendable {
         stateFolder = settings.stateFolder
         watchesAllowed = WatchBudget.allowed
         let summary = try inRooms { try catalogue?.summary() ?? .empty }
-        model = summary.model.map { Model(name: $0.name, precision: $0.precision, dimension: $0.dimension) }
+        model = summary.model.map(Model.init)
+        change = summary.next.map {
+            Change(model: Model($0.record), embedded: $0.embedded, photos: $0.photos)
+        }
         products = summary.products
         photos = summary.ready
         due = summary.due
@@ -127,6 +141,12 @@ package struct StatusReport: Codable, Hashable, Sendable {
             }
             return Failure(path: record.path.text, reason: reason, attempts: attempts)
         }
+    }
+}
+
+extension StatusReport.Model {
+    init(_ record: ModelRecord) {
+        self.init(name: record.name, precision: record.precision, dimension: record.dimension)
     }
 }
 
@@ -157,6 +177,7 @@ extension StatusReport.Running {
         sandbox = now.containment?.text ?? "not started"
         trouble = now.trouble
         settingsTrouble = now.settingsTrouble
+        changeTrouble = now.changeTrouble
         self.watches = StatusReport.Watches(
             used: watches.watched, unwatched: watches.unwatched, unwatchedReason: watches.unwatchedReason,
             pollReason: watches.pollReason,

@@ -32,6 +32,7 @@ extension AgentError {
         case .catalogue: .inputOutput
         case .model(.notFound), .model(.noManifest), .model(.missingFile): .unavailable
         case .model(.badManifest), .model(.damaged), .model(.wrongInterface): .dataError
+        case .model(.notAsItWas): .tryAgain
         case .model(.openVINO): .software
         case .publishing(.busy): .tryAgain
         // These mend themselves, or are mended without touching the settings.
@@ -41,7 +42,7 @@ extension AgentError {
         case .publishing: .cannotCreate
         case .sandbox(.cannotContain): .settings
         case .sandbox(.cannotStart), .sandbox(.didNotBegin): .system
-        case .busy, .nothingYet, .otherModel, .modelIncomplete, .outputOfOthers: .tryAgain
+        case .busy, .nothingYet, .modelIncomplete, .changeFailed, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
         case .notOwner: .noPermission
         case .unknownProduct: .noInput

@@ -1,5 +1,4 @@
 import Catalogue
-import Embedding
 import Foundation
 import Neighbours
 import Products
@@ -40,13 +39,12 @@ package struct Verification {
     private let progress: (ReconcileProgress) -> Void
 
     package init(
-        settings: Settings, executable: String, progress: @escaping (ReconcileProgress) -> Void
+        settings: Settings, progress: @escaping (ReconcileProgress) -> Void
     ) throws(AgentError) {
         self.settings = settings
         self.progress = progress
-        let source = try inRooms { try ModelSource(settings: settings, executable: executable) }
-        (catalogue, model) = try source.ranked(in: settings.stateFolder)
-        modelName = source.manifest.name
+        let ranked = try Catalogue.ranked(in: settings.stateFolder)
+        (catalogue, model, modelName) = (ranked.catalogue, ranked.model, ranked.record.name)
     }
 
     /// - Parameter sample: how many products to compare, chosen at random; nil for all.

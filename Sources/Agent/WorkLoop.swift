@@ -9,9 +9,10 @@ import Watching
 
 /// The running agent's one thread of work: takes hints and wishes, and runs rounds of the `Reconciler`.
 ///
-/// Whatever is to be done becomes one of four turns, in this order: everything is compared (at the start, on request,
+/// Whatever is to be done becomes one of five turns, in this order: everything is compared (at the start, on request,
 /// when the watcher says so, after trouble); places with changes are looked at; photos of the backlog are; or what
-/// was stored is published. A turn is over in about two seconds, so that a change does not wait for a large import.
+/// was stored is published. Where nothing of that is to be done, photos are embedded for a model that is to take over. A
+/// turn is over in about two seconds, so that a change does not wait for a large import.
 ///
 /// `@unchecked Sendable`: what is not locked belongs to the loop's thread.
 final class WorkLoop: @unchecked Sendable {
@@ -28,11 +29,12 @@ final class WorkLoop: @unchecked Sendable {
         var hasEnded = false
     }
 
-    private enum Turn {
+    fileprivate enum Turn {
         case everything(LookQueue.Batch, [ReconcileRequest])
         case places(LookQueue.Batch)
         case backlog
         case publish
+        case prepareChange
     }
 
     /// How long reading and embedding may take in one turn.
@@ -65,6 +67,8 @@ final class WorkLoop: @unchecked Sendable {
     private var retryAt: ContinuousClock.Instant?
     private var backOff = Duration.zero
     private var heldBack = 0
+    /// When the change to another model goes on; nil where there is none.
+    private var changePace: ChangePace?
     private var lastPing: ContinuousClock.Instant?
     private var journal: ServiceJournal
     private var display = ProgressText()
@@ -118,8 +122,8 @@ final class WorkLoop: @unchecked Sendable {
             Thread.current.name = "work"  // which the kernel is told only from within
             var reconciler: Reconciler?
             do throws(AgentError) {
-                reconciler = try Reconciler(settings: settings, executable: executable) { [weak self] in
-                    self?.pulse($0)
+                reconciler = try Reconciler(settings: settings, executable: executable, keepsServing: true) {
+                    [weak self] in self?.pulse($0)
                 }
                 try reconciler?.start()
             } catch {
@@ -136,6 +140,7 @@ final class WorkLoop: @unchecked Sendable {
             if !settings.isSandboxed {
                 log.warning("photos are read without a sandbox, as workers.sandbox says")
             }
+            if let reconciler { noteChange(reconciler) }
             watcher.start { [self] in ping() }
             log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
             journal.note(watcher.state)
@@ -209,7 +214,11 @@ final class WorkLoop: @unchecked Sendable {
     private func work(_ reconciler: Reconciler) -> AgentError? {
         _ = ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
         while let turn = nextTurn() {
-            if let fatal = perform(turn, reconciler) { return fatal }
+            if case .prepareChange = turn {
+                prepareChange(reconciler)
+            } else if let fatal = perform(turn, reconciler) {
+                return fatal
+            }
             settle()
         }
         return nil
@@ -226,8 +235,8 @@ final class WorkLoop: @unchecked Sendable {
                 guard !shared.isStopping else { return true }
                 turn = nextTurn(of: &shared, now)
                 // Under the lock: at every moment what was reported is either in the queue or being worked on.
-                if turn != nil { monitor.update { $0.phase = .working } }
-                var wake = retryAt ?? now + .seconds(3600)
+                if let turn, !turn.isInBackground { monitor.update { $0.phase = .working } }
+                var wake = retryAt ?? changePace?.next ?? now + .seconds(3600)
                 if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
                 if let timeout = notifier.watchdogTimeout { wake = min(wake, now + timeout / 3) }
                 shared.nextWake = wake
@@ -258,7 +267,8 @@ final class WorkLoop: @unchecked Sendable {
         }
         if backlogStart < backlog.count { return .backlog }
         if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
-        return owesPublishing && !owesComparison ? .publish : nil
+        if owesPublishing, !owesComparison { return .publish }
+        return changePace.map { $0.next <= now } ?? false ? .prepareChange : nil
     }
 
     private func perform(_ turn: Turn, _ reconciler: Reconciler) -> AgentError? {
@@ -271,6 +281,7 @@ final class WorkLoop: @unchecked Sendable {
         switch turn {
         case .everything(let batch, let requests):
             beginJob(requests, batch)
+            if !requests.isEmpty { changePace?.tryNow() }
             options.allowsMassRemoval = job?.allowsMassRemoval ?? false
             options.deferral = deferral(batch.finished, start)
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
@@ -288,7 +299,7 @@ final class WorkLoop: @unchecked Sendable {
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping || hasDue }
             looked = Set(places)
             scope = .places(places)
-        case .publish:
+        case .publish, .prepareChange:
             scope = .places([])
         }
         if case .publish = turn {
@@ -298,10 +309,57 @@ final class WorkLoop: @unchecked Sendable {
         do throws(AgentError) {
             let round = try reconciler.round(scope, options)
             note(round, scope, looked, since: start)
+            noteChange(reconciler)
             return nil
         } catch {
+            if case .changeFailed = error {
+                noteChange(reconciler)
+                changePace?.noteFailure(at: .now)
+            }
             return note(error)
         }
+    }
+
+    // MARK: Change of model
+
+    /// One step of the change to another model, in time that nothing else needs.
+    private func prepareChange(_ reconciler: Reconciler) {
+        let start = ContinuousClock.now
+        let end = start + Self.slice
+        do throws(AgentError) {
+            let step = try reconciler.prepareChange { [unowned self] in .now > end || isStopping || hasDue }
+            changePace?.note(stepFrom: start, to: .now)
+            monitor.update { $0.counters.photosEmbedded += step.embedded }
+            if step.isThrough {
+                log.notice("all photos are embedded with the model of the settings; it takes over")
+                _ = ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
+            }
+        } catch {
+            if reconciler.changeTrouble != error.description {
+                log.error("the change of the model waits: \(error)")
+            }
+            reconciler.noteChangeFailure(error)
+            changePace?.noteFailure(at: .now)
+        }
+        noteChange(reconciler)
+    }
+
+    /// Follows whether a change of the model is under way, which a round may begin or end.
+    private func noteChange(_ reconciler: Reconciler) {
+        let trouble = reconciler.changeTrouble
+        let coming = reconciler.change?.coming.source.name
+        if let coming, changePace == nil {
+            log.notice("\(coming) takes over when all photos are embedded with it")
+        }
+        if coming == nil {
+            changePace = nil
+        } else if changePace == nil {
+            changePace = ChangePace(percent: settings.backgroundPercent)
+        }
+        if let trouble, monitor.current.changeTrouble == nil {
+            log.error("the model of the settings cannot take over: \(trouble)")
+        }
+        monitor.update { $0.changeTrouble = trouble }
     }
 
     private var hasDue: Bool {
@@ -503,6 +561,11 @@ final class WorkLoop: @unchecked Sendable {
             $0.counters.filesRemoved += round.report.published.removed
         }
     }
+}
+
+extension WorkLoop.Turn {
+    /// Whether it is done in time that nothing else needs, and all that is published is true meanwhile.
+    fileprivate var isInBackground: Bool { if case .prepareChange = self { true } else { false } }
 }
 
 extension AgentError {

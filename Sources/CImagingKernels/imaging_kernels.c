@@ -67,6 +67,13 @@ VERSIONS void imgrec_planes(const uint8_t *pixels, size_t count, const uint8_t c
     }
 }
 
+VERSIONS void imgrec_interleaved(const uint8_t *pixels, size_t count, const uint8_t channel[3], const float mean[3],
+                                 const float scale[3], float *values) {
+    for (size_t i = 0; i < count; i++) {
+        for (int c = 0; c < 3; c++) values[i * 3 + c] = ((float)pixels[i * 4 + channel[c]] - mean[c]) / scale[c];
+    }
+}
+
 VERSIONS void imgrec_composite(uint8_t *pixels, size_t count, const uint8_t background[3]) {
     for (size_t i = 0; i < count; i++, pixels += 4) {
         uint32_t alpha = pixels[3];

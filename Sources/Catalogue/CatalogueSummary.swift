@@ -4,7 +4,10 @@ import Products
 
 /// What is in the catalogue, in numbers.
 package struct CatalogueSummary: Hashable, Sendable {
+    /// The model whose neighbours the table has.
     package let model: ModelRecord?
+    /// The model that is to take over.
+    package let next: NextModel?
     package let products: Int
     package let ready: Int
     package let failed: Int
@@ -20,7 +23,7 @@ package struct CatalogueSummary: Hashable, Sendable {
 
     /// Of a catalogue that there is not yet.
     package static let empty = CatalogueSummary(
-        model: nil, products: 0, ready: 0, failed: 0, embeddings: 0, due: 0, isRankingDue: false,
+        model: nil, next: nil, products: 0, ready: 0, failed: 0, embeddings: 0, due: 0, isRankingDue: false,
         generation: 0,
         isHeldBack: false)
 }
@@ -42,17 +45,9 @@ extension Catalogue {
     package func summary() throws(CatalogueError) -> CatalogueSummary {
         try read { database in
             func count(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }
-            let model = try Row.fetchOne(
-                database, sql: "SELECT model.* FROM ranking JOIN model ON model.id = ranking.model"
-            ).flatMap { row in
-                ContentDigest(bytes: row["identity"] as Data).map {
-                    ModelRecord(
-                        identity: $0, name: row["name"], precision: row["precision"],
-                        dimension: row["dimension"])
-                }
-            }
             return CatalogueSummary(
-                model: model,
+                model: try Self.model(.inService, database)?.record,
+                next: try Self.nextModel(database),
                 products: try count("SELECT count(*) FROM product"),
                 ready: try count("SELECT count(*) FROM image WHERE state = 'ready'"),
                 failed: try count("SELECT count(*) FROM image WHERE state = 'failed'"),

@@ -28,26 +28,6 @@ package struct ImageRecord: Hashable, Sendable {
     }
 }
 
-/// A model, as the catalogue tells vectors apart.
-package struct ModelRecord: Hashable, Sendable {
-    package let identity: ContentDigest
-    package let name: String
-    package let precision: String
-    package let dimension: Int
-
-    package init(identity: ContentDigest, name: String, precision: String, dimension: Int) {
-        self.identity = identity
-        self.name = name
-        self.precision = precision
-        self.dimension = dimension
-    }
-}
-
-/// The number of a model in the catalogue.
-package struct ModelNumber: Hashable, Sendable {
-    let id: Int64
-}
-
 extension Catalogue {
     /// All photos, in the order of their paths.
     package func images() throws(CatalogueError) -> [ImageRecord] {
@@ -93,29 +73,6 @@ extension Catalogue {
     package func failedImages() throws(CatalogueError) -> [ImageRecord] {
         try read { database in
             try ImageRecord.fetchAll(database, "SELECT * FROM image WHERE state = 'failed' ORDER BY path")
-        }
-    }
-
-    /// The number of a model; a new one where it has not been seen.
-    package func number(of model: ModelRecord) throws(CatalogueError) -> ModelNumber {
-        try write { database in
-            try database.run(
-                sql: "INSERT OR IGNORE INTO model (identity, name, precision, dimension) VALUES (?, ?, ?, ?)",
-                arguments: [Data(model.identity.bytes), model.name, model.precision, model.dimension])
-            return ModelNumber(
-                id: try Int64.fetchOne(
-                    database, sql: "SELECT id FROM model WHERE identity = ?",
-                    arguments: [Data(model.identity.bytes)])!)
-        }
-    }
-
-    /// The number of a model that has been seen, or nil. Changes nothing.
-    package func existingNumber(of model: ModelRecord) throws(CatalogueError) -> ModelNumber? {
-        try read { database in
-            try Int64.fetchOne(
-                database, sql: "SELECT id FROM model WHERE identity = ?",
-                arguments: [Data(model.identity.bytes)]
-            ).map(ModelNumber.init)
         }
     }
 

@@ -287,23 +287,23 @@ extension Catalogue {
             try database.run(
                 sql: "UPDATE model SET is_ahead = 0 WHERE id = ? AND is_ahead", arguments: [model.id])
             try database.run(
-                sql: "UPDATE ranking SET model = ?, count = ? WHERE model IS NOT ?1 OR count <> ?2",
+                sql: """
+                    UPDATE ranking SET model = ?1, count = ?2, next = nullif(next, ?1)
+                        WHERE model IS NOT ?1 OR count <> ?2
+                    """,
                 arguments: [model.id, count])
         }
     }
 
-    /// Removes vectors that no photo needs, and those of other models.
-    package func purge(keeping model: ModelNumber) throws(CatalogueError) {
+    /// Removes vectors that no photo needs.
+    package func purge() throws(CatalogueError) {
         try write { database in
             try database.run(
                 sql: """
-                    DELETE FROM embedding WHERE model <> ?
-                        OR digest NOT IN (SELECT digest FROM image WHERE digest IS NOT NULL)
-                    """,
-                arguments: [model.id])
-            try database.run(sql: "DELETE FROM model WHERE id <> ?", arguments: [model.id])
+                    DELETE FROM embedding
+                        WHERE digest NOT IN (SELECT digest FROM image WHERE digest IS NOT NULL)
+                    """)
         }
-        VectorFile.removeAll(but: model, stateFolder: stateFolder)
     }
 
     /// A product's row of the neighbour table, the most similar first; nil where there is no such product.

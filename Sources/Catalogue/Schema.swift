@@ -13,6 +13,9 @@ enum Schema {
         migrator.registerMigration("3") { database in
             try database.execute(sql: version3)
         }
+        migrator.registerMigration("4") { database in
+            try database.execute(sql: version4)
+        }
         return migrator
     }
 
@@ -128,5 +131,13 @@ enum Schema {
 
         -- Whether pools hold what neighbour rows do not show yet: computing them was interrupted, or never done.
         ALTER TABLE model ADD COLUMN is_ahead INTEGER NOT NULL DEFAULT 1 CHECK (is_ahead IN (0, 1));
+        """
+
+    private static let version4 = """
+        -- How the model is found again, as JSON; NULL where an older version noted it.
+        ALTER TABLE model ADD COLUMN recipe TEXT;
+
+        -- The model that is to take over when all photos have a vector of it; NULL where none is.
+        ALTER TABLE ranking ADD COLUMN next INTEGER REFERENCES model (id) ON DELETE SET NULL;
         """
 }

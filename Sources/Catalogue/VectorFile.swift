@@ -17,10 +17,11 @@ package final class VectorFile: Sendable {
     private let written = Mutex<[Int: ContentDigest]>([:])
 
     private static let prefix = "vectors-"
+    private static let ending = ".f32"
 
     /// Opens a model's file, and makes it where there is none.
     package init(stateFolder: String, model: ModelNumber, dimension: Int) throws(CatalogueError) {
-        file = "\(stateFolder)/\(Self.prefix)\(model.id).f32"
+        file = "\(stateFolder)/\(Self.name(of: model))"
         rowLength = (dimension + 15) / 16 * 16
         descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw .vectors(file: file, reason: Self.reason(errno)) }
@@ -28,13 +29,16 @@ package final class VectorFile: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Removes the files of other models.
-    static func removeAll(but model: ModelNumber, stateFolder: String) {
+    /// Removes the files of models that are not among these.
+    static func removeAll(but models: Set<ModelNumber>, stateFolder: String) {
+        let kept = Set(models.map { name(of: $0) })
         let names = (try? FileManager.default.contentsOfDirectory(atPath: stateFolder)) ?? []
-        for name in names where name.hasPrefix(prefix) && name.hasSuffix(".f32") {
-            if name != "\(prefix)\(model.id).f32" { unlink("\(stateFolder)/\(name)") }
+        for name in names where name.hasPrefix(prefix) && name.hasSuffix(ending) && !kept.contains(name) {
+            unlink("\(stateFolder)/\(name)")
         }
     }
+
+    private static func name(of model: ModelNumber) -> String { "\(prefix)\(model.id)\(ending)" }
 
     /// Reads the rows of neighbouring slots; those that were never written as zeros. May be called from several
     /// threads.

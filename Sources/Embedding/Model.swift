@@ -1,115 +1,77 @@
-import Foundation
 import Products
 
-/// A model's folder whose files have been checked; the network is not loaded yet.
-package struct ModelSource: Hashable, Sendable {
-    /// How numbers are rounded inside the network.
-    package enum Precision: String, Hashable, Sendable, CaseIterable {
-        /// Single precision: the same bits on every run.
-        case f32
-        /// What the CPU does fastest, bfloat16 where it has it.
-        case auto
-    }
-
-    package let manifest: ModelManifest
-    package let precision: Precision
-
-    /// What vectors depend on: the weights, the manifest, the precision and how photos are read. Vectors of
-    /// different identities are not comparable.
-    package let identity: ContentDigest
-
-    private let file: String
-
-    /// Reads a model's folder and checks the network's SHA-256.
-    ///
-    /// - Parameter reading: what changes when the same photo is read to other pixels.
-    package init(folder: String, precision: Precision, reading: String) throws(ModelError) {
-        let manifest = try ModelManifest(folder: folder)
-        file = "\(folder)/\(manifest.file)"
-        guard let content = try? Data(contentsOf: URL(fileURLWithPath: file), options: .mappedIfSafe) else {
-            throw .missingFile(file: file)
-        }
-        let digest = ContentDigest(of: content)
-        guard digest == manifest.sha256 else {
-            throw .damaged(file: file, expected: "\(manifest.sha256)", found: "\(digest)")
-        }
-        self.manifest = manifest
-        self.precision = precision
-        // OpenVINO IR keeps its weights in a second file of the same name.
-        var weights = "none"
-        if file.hasSuffix(".xml") {
-            let binary = file.dropLast(3) + "bin"
-            guard
-                let content = try? Data(
-                    contentsOf: URL(fileURLWithPath: String(binary)), options: .mappedIfSafe)
-            else {
-                throw .missingFile(file: String(binary))
-            }
-            weights = "\(ContentDigest(of: content))"
-        }
-        identity = ContentDigest(
-            of: "\(digest) \(weights) \(manifest.digest) \(precision.rawValue) \(reading)".utf8)
-    }
-
-    /// Compiles the network for this CPU, which takes a good part of a second.
-    ///
-    /// - Parameter threads: how many cores inference may use.
-    package func load(threads: Int) throws(ModelError) -> Model {
-        Model(
-            manifest: manifest,
-            network: try CompiledNetwork(
-                file: file, manifest: manifest, precision: precision, threads: threads))
-    }
-}
-
-/// A network that is loaded and ready to embed.
+/// Networks that are loaded and ready to embed: one, or several that are one model.
 package final class Model: Sendable {
-    package let manifest: ModelManifest
-    private let network: CompiledNetwork
-
-    init(manifest: ModelManifest, network: CompiledNetwork) {
-        self.manifest = manifest
-        self.network = network
+    struct Part: Sendable {
+        let manifest: ModelManifest
+        /// How much its vector counts beside those of the others.
+        let weight: Double
+        let network: CompiledNetwork
     }
+
+    private let parts: [Part]
+
+    init(parts: [Part]) { self.parts = parts }
 
     /// A lane of this model for one thread.
     package func makeLane() throws(ModelError) -> EmbeddingLane {
-        EmbeddingLane(manifest: manifest, request: try network.makeRequest())
+        var requests: [InferenceRequest] = []
+        for part in parts { requests.append(try part.network.makeRequest()) }
+        return EmbeddingLane(parts: parts, requests: requests)
     }
 }
 
-/// Embeds one picture at a time; several lanes run side by side. Not for use by two threads at once.
+/// Embeds one photo at a time; several lanes run side by side. Not for use by two threads at once.
 package struct EmbeddingLane: ~Copyable {
-    private let manifest: ModelManifest
-    private let request: InferenceRequest
+    private let parts: [Model.Part]
+    private let requests: [InferenceRequest]
 
-    init(manifest: ModelManifest, request: consuming InferenceRequest) {
-        self.manifest = manifest
-        self.request = request
+    init(parts: [Model.Part], requests: [InferenceRequest]) {
+        (self.parts, self.requests) = (parts, requests)
     }
 
-    /// The embedding of a picture of the model's size. Waits until inference is done.
+    /// The embedding of a photo. Waits until inference is done.
     ///
+    /// Of several networks the unit vectors, each times its weight, stand after each other: the cosine similarity of two
+    /// photos is then the mean of the networks' similarities, weighted with the squares of the weights.
+    ///
+    /// - Parameter pictures: one of the size of each network, in their order.
     /// - Throws: `EmbeddingError`.
-    package borrowing func embed(_ picture: Picture) throws(EmbeddingError) -> Embedding {
-        precondition(picture.width == manifest.shape.width && picture.height == manifest.shape.height)
-        let features: [Float]
+    package borrowing func embed(_ pictures: [Picture]) throws(EmbeddingError) -> Embedding {
+        precondition(pictures.count == parts.count)
+        guard parts.count > 1 else { return try embedding(of: pictures[0], 0) }
+        var values: [Float] = []
+        for (index, picture) in pictures.enumerated() {
+            let part = try embedding(of: picture, index)
+            values += part.values.map { Float(Double($0) * parts[index].weight) }
+        }
+        return try Self.normalized(values)
+    }
+
+    private borrowing func embedding(of picture: Picture, _ index: Int) throws(EmbeddingError) -> Embedding {
+        let shape = parts[index].manifest.shape
+        precondition(picture.width == shape.width && picture.height == shape.height)
+        let values: [Float]
         do throws(ModelError) {
-            features = try request.infer(picture, input: manifest.input)
+            values = try requests[index].infer(picture)
         } catch {
             throw .inference(error)
         }
+        return try Self.normalized(values)
+    }
+
+    private static func normalized(_ values: [Float]) throws(EmbeddingError) -> Embedding {
         do throws(Embedding.Failure) {
-            return try Embedding(normalizing: features)
+            return try Embedding(normalizing: values)
         } catch {
             throw .noDirection(error)
         }
     }
 }
 
-/// Why one picture has no embedding.
+/// Why one photo has no embedding.
 package enum EmbeddingError: Error, Hashable, CustomStringConvertible {
-    /// The picture's own fault: another picture may fare better.
+    /// The photo's own fault: another may fare better.
     case noDirection(Embedding.Failure)
     /// The network could not run.
     case inference(ModelError)

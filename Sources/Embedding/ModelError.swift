@@ -7,6 +7,8 @@ package enum ModelError: Error, Hashable, CustomStringConvertible {
     case badManifest(TOMLError)
     case damaged(file: String, expected: String, found: String)
     case missingFile(file: String)
+    /// What made a catalogue's vectors cannot be had any more.
+    case notAsItWas(name: String)
     case wrongInterface(model: String, reason: String)
     /// OpenVINO refused; its own words.
     case openVINO(doing: String, message: String)
@@ -26,6 +28,8 @@ package enum ModelError: Error, Hashable, CustomStringConvertible {
             "\(file) is not the file that its manifest names (SHA-256 \(found), expected \(expected)). Obtain the model again."
         case .missingFile(let file):
             "\(file) is missing or cannot be read. Obtain the model again."
+        case .notAsItWas(let name):
+            "the model \(name) is not as it was when the catalogue was made with it. Run 'imgrec-agent reconcile': every photo is embedded with the model of the settings."
         case .wrongInterface(let model, let reason):
             "the model \(model) does not do what its manifest says: \(reason)"
         case .openVINO(let doing, let message):

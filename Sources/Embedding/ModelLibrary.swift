@@ -5,10 +5,13 @@ package struct ModelLibrary: Sendable {
     /// The folders, the first has precedence.
     package let folders: [String]
 
+    package init(folders: [String]) { self.folders = folders }
+
     /// - Parameters:
     ///   - configured: the settings' `model.folder`; if present, the only place.
+    ///   - own: where a user's own models are otherwise.
     ///   - executable: the running program's path.
-    package init(configured: String?, executable: String) {
+    package init(configured: String?, own: String, executable: String) {
         if let configured {
             folders = [configured]
             return
@@ -19,7 +22,7 @@ package struct ModelLibrary: Sendable {
         // A built program lies in .build/<platform>/<configuration> of its tree.
         let built = (0..<3).reduce(program) { url, _ in url.deletingLastPathComponent() }
             .appendingPathComponent(".deps/models")
-        folders = [installed.path, built.path]
+        folders = [own, installed.path, built.path]
     }
 
     /// The folder of the model with this name.
@@ -29,7 +32,20 @@ package struct ModelLibrary: Sendable {
         {
             return "\(folder)/\(name)"
         }
-        let known = folders.flatMap { (try? manager.contentsOfDirectory(atPath: $0)) ?? [] }.sorted()
-        throw .notFound(name: name, folders: folders, known: known)
+        throw .notFound(name: name, folders: folders, known: names)
     }
+
+    /// The names of all models, in their order.
+    package var names: [String] {
+        let manager = FileManager.default
+        let names = folders.flatMap { folder in
+            ((try? manager.contentsOfDirectory(atPath: folder)) ?? []).filter {
+                manager.fileExists(atPath: "\(folder)/\($0)/\(ModelManifest.fileName)")
+            }
+        }
+        return Set(names).sorted()
+    }
+
+    /// Where a user's own models go.
+    package var own: String { folders[0] }
 }

@@ -15,9 +15,10 @@ final class CompiledNetwork: @unchecked Sendable {
     private let compiled: OpaquePointer
     private let manifest: ModelManifest
 
-    init(file: String, manifest: ModelManifest, precision: ModelSource.Precision, threads: Int)
-        throws(ModelError)
-    {
+    /// - Parameter cache: a folder where OpenVINO keeps what it has compiled; nil for none.
+    init(
+        file: String, manifest: ModelManifest, precision: ModelSource.Precision, threads: Int, cache: String?
+    ) throws(ModelError) {
         self.manifest = manifest
         core = try created("starting") { ov_core_create(&$0) }
         var properties = [
@@ -28,10 +29,10 @@ final class CompiledNetwork: @unchecked Sendable {
             ("ENABLE_CPU_PINNING", "NO"),
         ]
         if precision == .f32 { properties.append(("INFERENCE_PRECISION_HINT", "f32")) }
+        if let cache { properties.append(("CACHE_DIR", cache)) }
         do throws(ModelError) {
-            let model = try Network(core: core, file: file)
-            try model.check(against: manifest)
-            compiled = try model.compiled(on: core, properties: properties)
+            let network = try Network(core: core, file: file).prepared(for: manifest)
+            compiled = try network.compiled(on: core, properties: properties)
         } catch {
             ov_core_free(core)
             throw error
@@ -51,54 +52,67 @@ final class CompiledNetwork: @unchecked Sendable {
     }
 }
 
-/// One inference at a time, with its own input and output memory.
-struct InferenceRequest: ~Copyable {
+/// One inference at a time, with its own input and output memory. For one thread.
+final class InferenceRequest {
     private let request: OpaquePointer
     /// Keeps the network alive as long as its requests.
     private let network: CompiledNetwork
-    private let inputName: String
-    private let outputName: String
-    private let dimension: Int
+    private let manifest: ModelManifest
 
     init(owning request: OpaquePointer, of network: CompiledNetwork, manifest: ModelManifest) {
-        self.request = request
-        self.network = network
-        inputName = manifest.input.name
-        outputName = manifest.outputName
-        dimension = manifest.dimension
+        (self.request, self.network, self.manifest) = (request, network, manifest)
     }
 
     deinit { ov_infer_request_free(request) }
 
-    /// The values of the model's output for one picture: `dimension` numbers.
-    borrowing func infer(_ picture: Picture, input: ModelManifest.Input) throws(ModelError) -> [Float] {
-        let tensor: OpaquePointer = try created("finding the input \(inputName)") {
-            ov_infer_request_get_tensor(request, inputName, &$0)
+    /// The values of the model's output for one picture, pooled: `dimension` numbers.
+    func infer(_ picture: Picture) throws(ModelError) -> [Float] {
+        let (input, output) = (manifest.input, manifest.output)
+        try withTensor(input.name) { (values) throws(ModelError) in
+            let count = picture.width * picture.height
+            guard values.count == 3 * count else {
+                throw .openVINO(
+                    doing: "filling the input \(input.name)", message: "it holds \(values.count) values")
+            }
+            let fill = input.layout == .nchw ? imgrec_planes : imgrec_interleaved
+            fill(picture.pixels, count, input.planes, input.mean, input.scale, values.baseAddress!)
         }
-        defer { ov_tensor_free(tensor) }
-        imgrec_planes(
-            picture.pixels, picture.width * picture.height, input.planes, input.mean, input.scale,
-            try floats(of: tensor, count: 3 * picture.width * picture.height))
         try check("running the network", ov_infer_request_infer(request))
-
-        let output: OpaquePointer = try created("finding the output \(outputName)") {
-            ov_infer_request_get_tensor(request, outputName, &$0)
+        return try withTensor(output.name) { (values) throws(ModelError) in
+            output.pooling.pooled(UnsafeBufferPointer(values), dimension: output.dimension)
         }
-        defer { ov_tensor_free(output) }
-        return Array(UnsafeBufferPointer(start: try floats(of: output, count: dimension), count: dimension))
     }
 
-    private borrowing func floats(of tensor: OpaquePointer, count: Int) throws(ModelError)
-        -> UnsafeMutablePointer<Float>
-    {
+    private func withTensor<Value>(
+        _ name: String, _ body: (UnsafeMutableBufferPointer<Float>) throws(ModelError) -> Value
+    ) throws(ModelError) -> Value {
+        let tensor: OpaquePointer = try created("finding the tensor \(name)") {
+            ov_infer_request_get_tensor(request, name, &$0)
+        }
+        defer { ov_tensor_free(tensor) }
         var data: UnsafeMutableRawPointer?
         var size = 0
-        try check("measuring a tensor", ov_tensor_get_size(tensor, &size))
-        guard size == count else {
-            throw .openVINO(doing: "measuring a tensor", message: "it holds \(size) values, not \(count)")
-        }
-        try check("reading a tensor", ov_tensor_data(tensor, &data))
-        return data!.assumingMemoryBound(to: Float.self)
+        try check("measuring the tensor \(name)", ov_tensor_get_size(tensor, &size))
+        try check("reading the tensor \(name)", ov_tensor_data(tensor, &data))
+        return try body(
+            UnsafeMutableBufferPointer(start: data!.assumingMemoryBound(to: Float.self), count: size))
+    }
+}
+
+/// What OpenVINO this is: `2026.4.1-...`. What one has compiled another does not read.
+func openVINOVersion() -> String {
+    var version = ov_version_t()
+    guard ov_get_openvino_version(&version) == OK else { return "unknown" }
+    defer { ov_version_free(&version) }
+    return String(cString: version.buildNumber)
+}
+
+extension NetworkInterface {
+    /// Reads what a network's file says of its inputs and outputs.
+    package init(file: String) throws(ModelError) {
+        let core: OpaquePointer = try created("starting") { ov_core_create(&$0) }
+        defer { ov_core_free(core) }
+        self = try Network(core: core, file: file).interface()
     }
 }
 
@@ -109,6 +123,8 @@ private struct Network: ~Copyable {
     init(core: OpaquePointer, file: String) throws(ModelError) {
         model = try created("reading \(file)") { ov_core_read_model(core, file, nil, &$0) }
     }
+
+    private init(owning model: OpaquePointer) { self.model = model }
 
     deinit { ov_model_free(model) }
 
@@ -124,58 +140,120 @@ private struct Network: ~Copyable {
         }
     }
 
-    /// The manifest's input must be float32 [1, 3, height, width], its output float32 of `dimension` values.
-    borrowing func check(against manifest: ModelManifest) throws(ModelError) {
-        let input: OpaquePointer = try port(manifest, "input", manifest.input.name) {
-            ov_model_const_input_by_name(model, manifest.input.name, &$0)
+    /// The network with the input and output that the manifest tells of: for one picture, and in float32.
+    consuming func prepared(for manifest: ModelManifest) throws(ModelError) -> Network {
+        func refuse(_ objection: String?) throws(ModelError) {
+            if let objection { throw .wrongInterface(model: manifest.name, reason: objection) }
         }
-        defer { ov_output_const_port_free(input) }
-        let wanted = [1, 3, manifest.shape.height, manifest.shape.width]
-        try check(manifest, input, "input \(manifest.input.name)") {
-            $0 == wanted
-        } expected: {
-            "\(wanted)"
+        var found = try interface()
+        try refuse(found.objectionToInput(of: manifest))
+        let shape = manifest.inputShape
+        if found.inputs[0].dimensions != shape {
+            try reshape(to: shape, manifest)
+            found = try interface()
         }
-
-        let output: OpaquePointer = try port(manifest, "output", manifest.outputName) {
-            ov_model_const_output_by_name(model, manifest.outputName, &$0)
-        }
-        defer { ov_output_const_port_free(output) }
-        try check(manifest, output, "output \(manifest.outputName)") {
-            $0.reduce(1, *) == manifest.dimension
-        } expected: {
-            "\(manifest.dimension) values"
-        }
+        try refuse(found.objectionToOutput(of: manifest))
+        let types =
+            [found.inputs[0].type] + found.outputs.filter { $0.name == manifest.output.name }.map(\.type)
+        return types.allSatisfy { $0 == "float32" } ? self : try converted(for: manifest)
     }
 
-    private borrowing func port(
-        _ manifest: ModelManifest, _ kind: String, _ name: String,
-        _ find: (inout OpaquePointer?) -> ov_status_e
-    ) throws(ModelError) -> OpaquePointer {
-        var port: OpaquePointer?
-        guard find(&port) == OK, let port else {
-            throw .wrongInterface(model: manifest.name, reason: "it has no \(kind) named \(name)")
-        }
-        return port
-    }
-
-    private borrowing func check(
-        _ manifest: ModelManifest, _ port: OpaquePointer, _ what: String,
-        _ isRight: ([Int]) -> Bool, expected: () -> String
-    ) throws(ModelError) {
-        var type = DYNAMIC
-        guard ov_port_get_element_type(port, &type) == OK, type == F32 else {
-            throw .wrongInterface(model: manifest.name, reason: "its \(what) is not of type float32")
-        }
-        var shape = ov_shape_t()
-        guard ov_const_port_get_shape(port, &shape) == OK else {
-            throw .wrongInterface(model: manifest.name, reason: "its \(what) has no fixed shape")
-        }
-        defer { ov_shape_free(&shape) }
-        let dimensions = UnsafeBufferPointer(start: shape.dims, count: Int(shape.rank)).map { Int($0) }
-        guard isRight(dimensions) else {
+    private borrowing func reshape(to shape: [Int], _ manifest: ModelManifest) throws(ModelError) {
+        var partial = ov_partial_shape_t()
+        try check(
+            "making a shape",
+            ov_partial_shape_create_static(Int64(shape.count), shape.map(Int64.init), &partial))
+        defer { ov_partial_shape_free(&partial) }
+        guard ov_model_reshape_input_by_name(model, manifest.input.name, partial) == OK else {
             throw .wrongInterface(
-                model: manifest.name, reason: "its \(what) has the shape \(dimensions), not \(expected())")
+                model: manifest.name,
+                reason: "its input \(manifest.input.name) cannot be given the shape \(shape)")
+        }
+    }
+
+    /// The network with conversions to and from float32 at its ends.
+    private borrowing func converted(for manifest: ModelManifest) throws(ModelError) -> Network {
+        let steps: OpaquePointer = try created("converting the network") {
+            ov_preprocess_prepostprocessor_create(model, &$0)
+        }
+        defer { ov_preprocess_prepostprocessor_free(steps) }
+        let input: OpaquePointer = try created("converting the input") {
+            ov_preprocess_prepostprocessor_get_input_info_by_name(steps, manifest.input.name, &$0)
+        }
+        defer { ov_preprocess_input_info_free(input) }
+        let inputTensor: OpaquePointer = try created("converting the input") {
+            ov_preprocess_input_info_get_tensor_info(input, &$0)
+        }
+        defer { ov_preprocess_input_tensor_info_free(inputTensor) }
+        try check("converting the input", ov_preprocess_input_tensor_info_set_element_type(inputTensor, F32))
+        let output: OpaquePointer = try created("converting the output") {
+            ov_preprocess_prepostprocessor_get_output_info_by_name(steps, manifest.output.name, &$0)
+        }
+        defer { ov_preprocess_output_info_free(output) }
+        let outputTensor: OpaquePointer = try created("converting the output") {
+            ov_preprocess_output_info_get_tensor_info(output, &$0)
+        }
+        defer { ov_preprocess_output_tensor_info_free(outputTensor) }
+        try check("converting the output", ov_preprocess_output_set_element_type(outputTensor, F32))
+        return Network(
+            owning: try created("converting the network") {
+                ov_preprocess_prepostprocessor_build(steps, &$0)
+            })
+    }
+
+    // MARK: What it says of itself
+
+    borrowing func interface() throws(ModelError) -> NetworkInterface {
+        var (inputs, outputs) = (0, 0)
+        try check("counting inputs", ov_model_inputs_size(model, &inputs))
+        try check("counting outputs", ov_model_outputs_size(model, &outputs))
+        return NetworkInterface(
+            inputs: try ports(inputs) { ov_model_const_input_by_index(model, $0, &$1) },
+            outputs: try ports(outputs) { ov_model_const_output_by_index(model, $0, &$1) })
+    }
+
+    private borrowing func ports(
+        _ count: Int, _ find: (Int, inout OpaquePointer?) -> ov_status_e
+    ) throws(ModelError) -> [NetworkInterface.Port] {
+        var ports: [NetworkInterface.Port] = []
+        for index in 0..<count {
+            let port = try created("reading the network's ends") { find(index, &$0) }
+            defer { ov_output_const_port_free(port) }
+            var name: UnsafeMutablePointer<CChar>?
+            // A port need not have a name.
+            let isNamed = ov_port_get_any_name(port, &name) == OK
+            defer { if isNamed { ov_free(name) } }
+            var type = DYNAMIC
+            try check("reading a type", ov_port_get_element_type(port, &type))
+            var shape = ov_partial_shape_t()
+            try check("reading a shape", ov_port_get_partial_shape(port, &shape))
+            defer { ov_partial_shape_free(&shape) }
+            let dimensions: [Int?]? =
+                ov_rank_is_dynamic(shape.rank)
+                ? nil
+                : UnsafeBufferPointer(start: shape.dims, count: Int(shape.rank.max)).map {
+                    ov_dimension_is_dynamic($0) ? nil : Int($0.max)
+                }
+            ports.append(
+                NetworkInterface.Port(
+                    name: isNamed ? name.map { String(cString: $0) } ?? "" : "", type: typeName(type),
+                    dimensions: dimensions))
+        }
+        return ports
+    }
+
+    private func typeName(_ type: ov_element_type_e) -> String {
+        switch type {
+        case F32: "float32"
+        case F16: "float16"
+        case BF16: "bfloat16"
+        case F64: "float64"
+        case I64: "int64"
+        case I32: "int32"
+        case U8: "uint8"
+        case I8: "int8"
+        case STRING: "string"
+        default: "number \(type.rawValue) of OpenVINO's types"
         }
     }
 }

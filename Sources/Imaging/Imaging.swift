@@ -9,7 +9,7 @@
 import CImagingKernels
 import Products
 
-/// Reads photos for one model. Safe to use from several threads at once.
+/// Reads photos for the networks of one model. Safe to use from several threads at once.
 package struct PhotoReader: Codable, Hashable, Sendable {
     /// What is refused before any pixel is decoded.
     package struct Limits: Codable, Hashable, Sendable {
@@ -36,12 +36,19 @@ package struct PhotoReader: Codable, Hashable, Sendable {
 
     /// What a photo is and what was made of it.
     package struct Reading: Hashable, Sendable {
-        package let picture: Picture
+        /// One of each shape, in their order.
+        package let pictures: [Picture]
+        /// Of what was made for the first.
         package let description: PhotoDescription
 
-        package init(picture: Picture, description: PhotoDescription) {
-            self.picture = picture
+        package init(pictures: [Picture], description: PhotoDescription) {
+            self.pictures = pictures
             self.description = description
+        }
+
+        /// Those of all pictures, one after another.
+        package var pixels: [UInt8] {
+            pictures.count == 1 ? pictures[0].pixels : pictures.flatMap(\.pixels)
         }
     }
 
@@ -51,65 +58,110 @@ package struct PhotoReader: Codable, Hashable, Sendable {
     /// How many times as long as wide a photo may be: the filters' weights grow with it.
     private static let narrowest = 10_000
 
-    package let shape: PictureShape
+    /// The pictures that are wanted of each photo; at least one.
+    package let shapes: [PictureShape]
     package let limits: Limits
     /// Whether a large JPEG may be decoded at a fraction of its size, which is several times as fast and changes the
     /// picture by a few levels.
     package let mayScale: Bool
 
-    package init(shape: PictureShape, limits: Limits, mayScale: Bool = true) {
-        self.shape = shape
+    package init(shapes: [PictureShape], limits: Limits, mayScale: Bool = true) {
+        precondition(!shapes.isEmpty)
+        self.shapes = shapes
         self.limits = limits
         self.mayScale = mayScale
+    }
+
+    /// A reader for one network.
+    package init(shape: PictureShape, limits: Limits, mayScale: Bool = true) {
+        self.init(shapes: [shape], limits: limits, mayScale: mayScale)
     }
 
     /// Loads what the image libraries would load from files later, when there may be none.
     package static func prepare() { PhotoDecoder.prepare() }
 
-    /// The picture that the model sees of a photo: exactly `shape.width` x `shape.height` pixels.
+    /// The pictures that the networks see of a photo, each exactly of its shape's size, and what the photo is.
     ///
     /// - Parameter bytes: the whole file.
-    package func picture(from bytes: [UInt8]) throws(ImagingError) -> Picture {
-        try read(bytes).picture
-    }
-
-    /// The same, with what the photo is.
     package func read(_ bytes: [UInt8]) throws(ImagingError) -> Reading {
         guard !bytes.isEmpty else { throw .empty }
         guard bytes.count <= limits.fileBytes else {
             throw .fileTooLarge(bytes: bytes.count, limit: limits.fileBytes)
         }
-        let format = PhotoFormat(of: bytes)
-        let orientation = EXIF.orientation(in: bytes, format)
-        var (raster, description) = try decode(bytes, format, orientation, DecodingScale(for: self, format))
+        var decodings = Decodings(bytes)
+        var pictures: [Picture] = []
+        var first: PhotoDescription?
+        for shape in shapes {
+            let (picture, description) = try picture(of: shape, &decodings)
+            pictures.append(picture)
+            first = first ?? description
+        }
+        guard let first else { preconditionFailure("a reader without a shape") }
+        return Reading(pictures: pictures, description: first)
+    }
+
+    /// The picture of the first shape.
+    package func picture(from bytes: [UInt8]) throws(ImagingError) -> Picture { try read(bytes).pictures[0] }
+
+    /// What was decoded of one photo: shapes that want the same fraction of its size share it.
+    private struct Decodings {
+        struct Key: Hashable {
+            let eighths: Int
+            let background: PictureShape.Colour
+        }
+
+        let bytes: [UInt8]
+        let format: PhotoFormat
+        let orientation: Orientation
+        var done: [Key: (raster: Raster, description: PhotoDescription)] = [:]
+
+        init(_ bytes: [UInt8]) {
+            self.bytes = bytes
+            format = PhotoFormat(of: bytes)
+            orientation = EXIF.orientation(in: bytes, format)
+        }
+    }
+
+    private func picture(
+        of shape: PictureShape, _ decodings: inout Decodings
+    ) throws(ImagingError) -> (Picture, PhotoDescription) {
+        let format = decodings.format
+        var (raster, description) = try decode(
+            &decodings, shape, DecodingScale(for: shape, isFree: mayScale && format == .jpeg))
         if let trim = shape.trim, let box = raster.box(inside: trim) {
             // What is left of a scaled picture may be too small: then the photo is decoded once more, larger.
             let wanted = DecodingScale(
-                for: self, format,
+                for: shape, isFree: mayScale && format == .jpeg,
                 keeping: (
                     Double(box.width) / Double(raster.width), Double(box.height) / Double(raster.height)
                 )
             )
             let first = description.eighths
             if first < 8, wanted.eighths(of: description) > first {
-                (raster, description) = try decode(bytes, format, orientation, wanted)
+                (raster, description) = try decode(&decodings, shape, wanted)
             }
             let again = description.eighths == first ? box : raster.box(inside: trim) ?? raster.whole
             description.trimmed = again.scaled(by: 8 / Double(description.eighths))
             raster = raster.cropped(to: again)
         }
-        return Reading(picture: raster.resampled(to: shape), description: description)
+        return (raster.resampled(to: shape), description)
     }
 
     /// An upright, opaque raster.
     private func decode(
-        _ bytes: [UInt8], _ format: PhotoFormat, _ orientation: Orientation, _ scale: DecodingScale
+        _ decodings: inout Decodings, _ shape: PictureShape, _ scale: DecodingScale
     ) throws(ImagingError) -> (Raster, PhotoDescription) {
-        try PhotoDecoder.withPhoto(bytes, format, limits: limits) { (photo) throws(ImagingError) in
+        if let known = decodings.done.values.first?.description {
+            let key = Decodings.Key(eighths: scale.eighths(of: known), background: shape.background)
+            if let done = decodings.done[key] { return done }
+        }
+        let (bytes, format, turn) = (decodings.bytes, decodings.format, decodings.orientation)
+        let decoded: (Raster, PhotoDescription) = try PhotoDecoder.withPhoto(bytes, format, limits: limits) {
+            (photo) throws(ImagingError) in
             guard max(photo.width, photo.height) <= Self.narrowest * min(photo.width, photo.height) else {
                 throw .tooNarrow(width: photo.width, height: photo.height)
             }
-            let orientation = photo.isUpright ? .upright : orientation
+            let orientation = photo.isUpright ? .upright : turn
             var description = PhotoDescription(format: format.name, photo, orientation)
             description.eighths = scale.eighths(of: description)
             var (pixels, colours) = try photo.pixels(eighths: description.eighths)
@@ -125,6 +177,9 @@ package struct PhotoReader: Codable, Hashable, Sendable {
                 fullHeight: photo.height, scale: Double(description.eighths) / 8, orientation: orientation)
             return (raster.upright(), description)
         }
+        let key = Decodings.Key(eighths: decoded.1.eighths, background: shape.background)
+        if shapes.count > 1 { decodings.done[key] = decoded }
+        return decoded
     }
 }
 
@@ -140,11 +195,10 @@ struct DecodingScale {
     /// Which share of each side of the upright photo is resized, the rest being cut off.
     private let kept: (width: Double, height: Double)
 
-    init(
-        for reader: PhotoReader, _ format: PhotoFormat, keeping kept: (width: Double, height: Double) = (1, 1)
-    ) {
-        shape = reader.shape
-        isFree = format == .jpeg && reader.mayScale && reader.shape.filter != .nearest
+    /// - Parameter isFree: whether the format, and whoever reads, allow another fraction than the whole.
+    init(for shape: PictureShape, isFree: Bool, keeping kept: (width: Double, height: Double) = (1, 1)) {
+        self.shape = shape
+        self.isFree = isFree && shape.filter != .nearest
         self.kept = kept
     }
 

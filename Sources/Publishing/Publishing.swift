@@ -20,9 +20,12 @@ package final class Publisher {
 
     /// Files that wait between being written aside and being renamed.
     private static let stagedAtMost = 512
+    /// Whether all files wait for each other: those on disk are of another model, or not as they were left, and readers
+    /// shall meet lists of one kind, as nearly as renaming them one after another allows.
+    private var isHoldingAll: Bool
 
     private var folder: OutputFolder
-    private let model: String
+    private var model: String
     private var index: Index
     private var indexedProducts: [ProductID]
     private var staged: [(name: String, target: [String])] = []
@@ -53,9 +56,16 @@ package final class Publisher {
             throw .foreignProducts(folder: path)
         }
         indexedProducts = products
+        isHoldingAll = bytes != nil && !isAsLeft
         self.folder = folder
         self.model = model
         self.index = index
+    }
+
+    /// From now on documents are of another model.
+    package func change(to model: String) {
+        self.model = model
+        isHoldingAll = true
     }
 
     /// The products that the index on disk named when the folder was opened, for a catalogue that does not know
@@ -92,7 +102,7 @@ package final class Publisher {
         } else {
             outcome.unchanged += 1
         }
-        if staged.count == Self.stagedAtMost { try flush() }
+        if !isHoldingAll, staged.count == Self.stagedAtMost { try flush() }
         return digest
     }
 
@@ -114,6 +124,7 @@ package final class Publisher {
         try folder.removeStaging()
         folder.forgetLatest()
         stagedCount = 0
+        isHoldingAll = false
         defer { outcome = Outcome() }
         return outcome
     }

@@ -40,6 +40,16 @@ package struct PictureSettings: Hashable, Sendable {
     }
 }
 
+/// A model that is used, and how much its vectors count beside those of the others.
+package struct ModelChoice: Hashable, Sendable {
+    package let name: String
+    package let weight: Double
+
+    package init(name: String, weight: Double) {
+        (self.name, self.weight) = (name, weight)
+    }
+}
+
 /// All that a user can set. Folders are absolute paths.
 package struct Settings: Hashable, Sendable {
     package var imagesFolder: String
@@ -61,7 +71,8 @@ package struct Settings: Hashable, Sendable {
     package var stateFolder: String
     package var runtimeFolder: String
     package var recommendationCount: Int
-    package var modelName: String
+    /// One, or several whose vectors are one.
+    package var models: [ModelChoice]
     package var modelPrecision: String
     package var modelFolder: String?
     package var picture: PictureSettings
@@ -70,6 +81,10 @@ package struct Settings: Hashable, Sendable {
     package var workerTimeoutSeconds: Int
     package var workerMemoryBytes: Int
     package var threads: Int
+    /// How much of the time may go into another model's vectors while the agent serves those of one.
+    package var backgroundPercent: Int
+    /// Where what is compiled is kept; nil for nowhere.
+    package var cacheFolder: String?
     package var logLevel: String
 
     /// Where settings are looked for unless a command names another file.
@@ -130,7 +145,17 @@ package struct Settings: Hashable, Sendable {
             string(.runtimeFolder).isEmpty
             ? Self.defaultRuntimeFolder(stateFolder: state) : folder(.runtimeFolder)
         recommendationCount = integer(.recommendationCount)
-        modelName = string(.modelName)
+        let names = document.strings("embedding", "models") ?? []
+        let weights = document.numbers("embedding", "weights") ?? []
+        guard weights.isEmpty || weights.count == names.count, weights.allSatisfy({ $0 > 0 }) else {
+            throw .badWeights(file: file, models: names.count)
+        }
+        models =
+            names.isEmpty
+            ? [ModelChoice(name: string(.modelName), weight: 1)]
+            : names.enumerated().map {
+                ModelChoice(name: $1, weight: weights.isEmpty ? 1 : weights[$0])
+            }
         modelPrecision = string(.modelPrecision)
         modelFolder = string(.modelFolder).isEmpty ? nil : folder(.modelFolder)
         guard let background = PictureShape.Colour(string(.background)) else {
@@ -145,6 +170,13 @@ package struct Settings: Hashable, Sendable {
         workerTimeoutSeconds = integer(.workerTimeout)
         workerMemoryBytes = integer(.workerMemory)
         threads = integer(.threads)
+        backgroundPercent = integer(.backgroundPercent)
+        cacheFolder =
+            switch string(.cacheFolder) {
+            case "": Self.defaultCacheFolder(stateFolder: state)
+            case "none": nil
+            default: folder(.cacheFolder)
+            }
         logLevel = string(.logLevel)
         try check(file: file)
     }
@@ -161,6 +193,13 @@ package struct Settings: Hashable, Sendable {
             ? runtimes + stateFolder.dropFirst(states.count) : stateFolder
     }
 
+    /// As systemd pairs CacheDirectory with StateDirectory.
+    private static func defaultCacheFolder(stateFolder: String) -> String {
+        let states = "/var/lib/"
+        return stateFolder.hasPrefix(states)
+            ? "/var/cache/" + stateFolder.dropFirst(states.count) : "\(stateFolder)/cache"
+    }
+
     private func check(file: String) throws(SettingsError) {
         if !productPattern.isEmpty {
             do { _ = try Regex(productPattern) } catch {
@@ -175,13 +214,16 @@ package struct Settings: Hashable, Sendable {
         for ending in imageExtensions where ending.isEmpty || ending.contains(".") || ending.contains("/") {
             throw .badExtension(file: file, ending: ending)
         }
-        guard !modelName.isEmpty, !modelName.contains("/"), !modelName.hasPrefix(".") else {
-            throw .badModelName(file: file, name: modelName)
+        for name in models.map(\.name) where name.isEmpty || name.contains("/") || name.hasPrefix(".") {
+            throw .badModelName(file: file, name: name)
         }
         var folders = [
             ("images.folder", imagesFolder), ("output.folder", outputFolder), ("state.folder", stateFolder),
         ]
         if runtimeFolder != stateFolder { folders.append(("runtime.folder", runtimeFolder)) }
+        if let cacheFolder, !cacheFolder.hasPrefix(stateFolder + "/") {
+            folders.append(("cache.folder", cacheFolder))
+        }
         for (index, first) in folders.enumerated() {
             for second in folders.dropFirst(index + 1) {
                 let (a, b) = (realPath(first.1) + "/", realPath(second.1) + "/")

@@ -8,6 +8,7 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
     case badPattern(file: String, pattern: String, reason: String)
     case badExtension(file: String, ending: String)
     case badModelName(file: String, name: String)
+    case badWeights(file: String, models: Int)
     case badColour(file: String, text: String)
     case overlappingFolders(file: String, String, String, String, String)
 
@@ -24,7 +25,9 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
         case .badExtension(let file, let ending):
             "\(file): images.extensions must be endings without their dot, such as \"jpg\", not \"\(ending)\""
         case .badModelName(let file, let name):
-            "\(file): model.name must be the name of a model's folder, not \"\(name)\""
+            "\(file): model.name and embedding.models must be names of models' folders, not \"\(name)\""
+        case .badWeights(let file, let models):
+            "\(file): embedding.weights must have a number above 0 for each of the \(models) models of embedding.models"
         case .badColour(let file, let text):
             "\(file): picture.background must be a colour such as \"#ffffff\", not \"\(text)\""
         case .overlappingFolders(let file, let first, let firstPath, let second, let secondPath):

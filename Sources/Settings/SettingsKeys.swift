@@ -99,13 +99,31 @@ extension SettingsKey {
         "How many similar products each product's file names.")
     static let modelName = SettingsKey(
         "model", "name", .string, default: "\"efficientnet-lite0\"",
-        "The neural network that looks at the photos. Another one means that every photo is embedded anew.")
+        "The neural network that looks at the photos; 'imgrec-agent models' lists them. Another one means that every "
+            + "photo is embedded anew; until that is done a running agent goes on with the one it had.")
     static let modelPrecision = SettingsKey(
         "model", "precision", .choice(["f32", "auto"]), default: "\"f32\"",
         "\"f32\": the same files on every run. \"auto\": what this CPU does fastest.")
     static let modelFolder = SettingsKey(
         "model", "folder", .string, default: "\"\"",
-        "Where the models are, each in a folder of its own name. Empty: those that came with the program.")
+        "Where the models are, each in a folder of its own name. Empty: models in the state folder, and those that came "
+            + "with the program.")
+    static let ensembleModels = SettingsKey(
+        "embedding", "models", .strings, default: "[]",
+        "Several models that are used as one: their vectors after each other. Slower, and often better than each alone. "
+            + "Empty: model.name.")
+    static let ensembleWeights = SettingsKey(
+        "embedding", "weights", .numbers(count: 0...64), default: "[]",
+        "How much the vector of each counts: [1.0, 0.5] has the first count four times as much as the second in a "
+            + "similarity. Empty: all the same.")
+    static let cacheFolder = SettingsKey(
+        "cache", "folder", .string, default: "\"\"",
+        "Where networks that were made ready for this CPU are kept, so that the next start is quicker. Empty: cache in "
+            + "the state folder, but /var/cache/... for a state folder /var/lib/...; \"none\": nowhere.")
+    static let backgroundPercent = SettingsKey(
+        "performance", "background_percent", .integer(1...100), default: "50",
+        "When model.name is changed, the agent goes on serving with the model it had while it embeds all photos with the "
+            + "new one: with so much of its time, in percent.")
     static let fit = SettingsKey(
         "picture", "fit", .choice(["model", "crop", "pad", "stretch"]), default: "\"model\"",
         "How a photo comes to the network's square. \"crop\": the middle of it; \"pad\": all of it, with its border's "
@@ -154,9 +172,10 @@ extension SettingsKey {
         imagesFolder, imageExtensions, imageExcludes, followLinks, maxFileBytes, maxPixels, maxFrames,
         maxProfileBytes, maxMetadataBytes, productPattern, massRemovalLimit, settle, settleLimit,
         reconcileInterval, pollInterval, outputFolder, stateFolder,
-        runtimeFolder, recommendationCount, modelName, modelPrecision, modelFolder, fit,
+        runtimeFolder, recommendationCount, modelName, modelPrecision, modelFolder, ensembleModels,
+        ensembleWeights, fit,
         shortSide, filter, trim, trimTolerance, trimMargin, background, sandbox, workerTimeout, workerMemory,
-        threads,
+        threads, backgroundPercent, cacheFolder,
         logLevel,
     ]
 

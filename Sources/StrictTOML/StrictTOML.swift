@@ -14,7 +14,7 @@ package struct TOMLKey: Hashable, Sendable {
         case integer(ClosedRange<Int>)
         case number(ClosedRange<Double>)
         case strings
-        case numbers(count: Int)
+        case numbers(count: ClosedRange<Int>)
         /// One of a few words.
         case choice([String])
     }
@@ -152,7 +152,7 @@ package struct TOMLDocument: Sendable {
         case .numbers(let count):
             guard let array = value.array else { return nil }
             let numbers = array.compactMap(number)
-            return numbers.count == count && array.count == count ? .numbers(numbers) : nil
+            return array.count == numbers.count && count.contains(numbers.count) ? .numbers(numbers) : nil
         case .choice(let words):
             return value.string.flatMap { words.contains($0) ? .string($0) : nil }
         }
@@ -181,7 +181,10 @@ extension TOMLKey.Kind: CustomStringConvertible {
         case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .number(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
         case .strings: "a list of texts"
-        case .numbers(let count): "a list of \(count) numbers"
+        case .numbers(let count):
+            count.lowerBound == count.upperBound
+                ? "a list of \(count.lowerBound) numbers"
+                : "a list of \(count.lowerBound) to \(count.upperBound) numbers"
         case .choice(let words): words.map { "\"\($0)\"" }.joined(separator: " or ")
         }
     }

@@ -15,7 +15,9 @@ struct Inspect: ParsableCommand {
 
     @OptionGroup var settings: SettingsOption
 
-    @Option(help: ArgumentHelp("Write the picture that the network sees.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Write the picture that the network sees, the first of several.", valueName: "file"))
     var png: String?
 
     @Flag(help: "Print as JSON.")
@@ -34,7 +36,7 @@ struct Inspect: ParsableCommand {
             try PhotoInspection(of: photo, settings: settings, executable: executablePath)
         }
         if let png {
-            guard let bytes = inspection.picture.png else {
+            guard let bytes = inspection.views[0].picture.png else {
                 printError("there is not enough memory to write \(png)")
                 throw ExitCode(SystemExit.software.rawValue)
             }
@@ -46,8 +48,9 @@ struct Inspect: ParsableCommand {
         if json {
             try printJSON(
                 Output(
-                    photo: photo, description: inspection.description, seenAs: inspection.shape.description,
-                    isOverridden: inspection.isOverridden))
+                    photo: photo, description: inspection.description,
+                    seenAs: inspection.views[0].shape.description,
+                    isOverridden: inspection.views[0].isOverridden))
         } else {
             print(text(of: inspection))
         }
@@ -70,8 +73,10 @@ struct Inspect: ParsableCommand {
         if let box = photo.trimmed {
             line("trimmed to", "\(box.width) x \(box.height) at \(box.left), \(box.top)")
         }
-        line(
-            "seen as", inspection.shape.description + (inspection.isOverridden ? " (by the settings)" : ""))
+        for view in inspection.views {
+            let model = inspection.views.count > 1 ? " by \(view.model)" : ""
+            line("seen as", view.shape.description + (view.isOverridden ? " (by the settings)" : "") + model)
+        }
         for note in photo.notes { line("note", note) }
         return lines.joined(separator: "\n")
     }

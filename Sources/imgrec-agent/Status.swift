@@ -67,6 +67,13 @@ enum StatusText {
             "model",
             report.model.map { "\($0.name), \($0.dimension) dimensions, precision \($0.precision)" }
                 ?? "none yet")
+        if let change = report.change {
+            line(
+                "change",
+                "to \(change.model.name), precision \(change.model.precision): \(change.embedded) of "
+                    + "\(counted(change.photos, "photo")) embedded; it takes over when all are")
+        }
+        if let trouble = report.running?.changeTrouble { line("trouble", "the change waits: \(trouble)") }
         if let sandbox = report.running?.sandbox { line("sandbox", sandbox) }
         line("products", "\(report.products)")
         line("ready", counted(report.photos, "photo"))

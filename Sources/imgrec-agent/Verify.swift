@@ -39,7 +39,7 @@ struct Verify: ParsableCommand {
         let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
         let report = try reportingErrors { () throws(AgentError) in
             defer { display.finish() }
-            return try Verification(settings: settings, executable: executablePath) { display.show($0) }
+            return try Verification(settings: settings) { display.show($0) }
                 .run(sample: all ? nil : sample)
         }
         if json {

@@ -30,7 +30,8 @@ struct RankingTableTests {
             catalogue = try Catalogue(stateFolder: folder.path)
             model = try catalogue.number(
                 of: ModelRecord(
-                    identity: ContentDigest(of: [1]), name: "m", precision: "f32", dimension: dimension))
+                    identity: ContentDigest(of: [1]), name: "m", precision: "f32", dimension: dimension,
+                    recipe: nil))
         }
 
         static func path(_ product: ProductID) -> ImagePath { ImagePath("\(product.text).jpg")! }
@@ -277,7 +278,7 @@ struct RankingTableTests {
         try shop.check("beside a file of another time")
         let other = "\(shop.folder.path)/vectors-9.f32"
         try Data(repeating: 7, count: 5000).write(to: URL(fileURLWithPath: other))
-        try shop.catalogue.purge(keeping: shop.model)
+        _ = try shop.catalogue.prune()
         #expect(!FileManager.default.fileExists(atPath: other))
         #expect(FileManager.default.fileExists(atPath: leftOver))
     }

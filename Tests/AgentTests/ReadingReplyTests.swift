@@ -13,7 +13,7 @@ struct ReadingReplyTests {
     private func result(
         _ text: String, output: Int = 16
     ) throws(WorkerFailure) -> Result<PhotoWorkers.Reading, ImagingError> {
-        try ReadingReply(Array(text.utf8)).result([UInt8](repeating: 7, count: output), shape: shape)
+        try ReadingReply(Array(text.utf8)).result([UInt8](repeating: 7, count: output), shapes: [shape])
     }
 
     private static let read = """

@@ -12,10 +12,11 @@ struct ScaledDecodingTests {
     @Test("changes no photo's vector by more than a hundredth of a right angle's cosine")
     func cosine() throws {
         let source = try ModelSource(
-            folder: "\(Repository.models)/efficientnet-lite0", precision: .f32, reading: "test")
+            named: "efficientnet-lite0", in: ModelLibrary(folders: [Repository.models]), precision: .f32,
+            readerVersion: PhotoReader.version)
         let model = try source.load(threads: 2)
         let limits = PhotoReader.Limits(fileBytes: 1 << 30, pixels: 100_000_000)
-        let shape = source.manifest.shape
+        let shape = source.shapes[0]
         let (scaled, whole) = (
             PhotoReader(shape: shape, limits: limits),
             PhotoReader(shape: shape, limits: limits, mayScale: false)
@@ -35,7 +36,7 @@ struct ScaledDecodingTests {
                 let reading = try scaled.read(bytes)
                 #expect((reading.description.eighths < 8) == isScaled, "\(name)")
                 let (one, two) = (
-                    try lane.embed(reading.picture), try lane.embed(try whole.picture(from: bytes))
+                    try lane.embed(reading.pictures), try lane.embed(try whole.read(bytes).pictures)
                 )
                 let cosine = zip(one.values, two.values).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
                 #expect(cosine >= 0.99, "\(name)")

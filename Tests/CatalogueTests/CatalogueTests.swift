@@ -19,7 +19,7 @@ struct CatalogueTests {
     }
 
     private static func model(_ name: String, _ identity: UInt8) -> ModelRecord {
-        ModelRecord(identity: digest(identity), name: name, precision: "f32", dimension: 4)
+        ModelRecord(identity: digest(identity), name: name, precision: "f32", dimension: 4, recipe: nil)
     }
 
     private static func digest(_ byte: UInt8) -> ContentDigest { ContentDigest(of: [byte]) }
@@ -193,7 +193,7 @@ struct CatalogueTests {
                 failed: [failed]))
         #expect(try catalogue.images().map(\.path.text) == ["c.jpg", "copy-of-b.jpg"])
         #expect(try catalogue.embeddedContents(of: model).count == 3)
-        try catalogue.purge(keeping: model)
+        try catalogue.purge()
         #expect(try catalogue.embeddedContents(of: model) == [Self.digest(2)])
         #expect(
             try catalogue.embeddedContents(among: [Self.digest(1), Self.digest(2)], of: model)
@@ -232,7 +232,7 @@ struct CatalogueTests {
         #expect(try catalogue.summary().due == 0)
     }
 
-    @Test("another model's vectors do not count, and go when it is ranked")
+    @Test("another model's vectors do not count, and stay until they are pruned")
     func otherModel() throws {
         try store([("a.jpg", 1)])
         let record = Self.model("other", 2)
@@ -244,9 +244,44 @@ struct CatalogueTests {
         try catalogue.rank(
             [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: 2, model: other,
             settled: [], departures: Departures())
-        try catalogue.purge(keeping: other)
-        #expect(try catalogue.embeddedContents(of: model).isEmpty)
+        try catalogue.purge()
+        #expect(try catalogue.embeddedContents(of: model).count == 1)
         #expect(try catalogue.summary().model == record)
+        #expect(try catalogue.prune().map(\.embeddings) == [1])
+        #expect(try catalogue.embeddedContents(of: model).isEmpty)
+        #expect(try catalogue.prune().isEmpty)
+    }
+
+    @Test(
+        "a model that is to take over is told how far it is, keeps its vectors, and has no more to do once it did"
+    )
+    func nextModel() throws {
+        try store([("a.jpg", 1), ("b.jpg", 2), ("copy-of-b.jpg", 2), ("c.jpg", 3)])
+        try rank([("a", []), ("b", []), ("copy-of-b", []), ("c", [])])
+        let record = ModelRecord(
+            identity: Self.digest(9), name: "next", precision: "f32", dimension: 4, recipe: "{}")
+        let next = try #require(try catalogue.setNext(record))
+        #expect(try catalogue.summary().next == NextModel(record: record, embedded: 0, photos: 4))
+        let waiting = try catalogue.unembeddedImages(of: next, after: nil, limit: 9)
+        #expect(Set(waiting.map(\.path.text)) == ["a.jpg", "b.jpg", "c.jpg"])
+        #expect(
+            try catalogue.unembeddedImages(of: next, after: waiting[1].digest, limit: 9).map(\.path) == [
+                waiting[2].path
+            ])
+        #expect(try catalogue.unembeddedImages(of: next, after: nil, limit: 2).count == 2)
+        let vector = try Embedding(normalizing: [1, 0, 0, 0])
+        try catalogue.store(images: [], embeddings: [(Self.digest(2), vector)], model: next)
+        #expect(try catalogue.summary().next?.embedded == 2)
+        #expect(try catalogue.summary().isRankingDue == false)
+        _ = try catalogue.number(of: Self.model("abandoned", 8))
+        #expect(try catalogue.prune().map(\.record.name) == ["abandoned"])
+        #expect(try catalogue.knownModels().map(\.isNext) == [false, true])
+        #expect(try catalogue.knownModels().map(\.isInService) == [true, false])
+        try catalogue.rank(
+            [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: 2, model: next,
+            settled: [], departures: Departures())
+        #expect(try catalogue.summary().next == nil)
+        #expect(try catalogue.modelInService()?.record == record)
     }
 
     @Test("a damaged database says what to do")

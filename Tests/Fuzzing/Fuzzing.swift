@@ -61,7 +61,7 @@ private enum FuzzTarget: String, CaseIterable {
                 for count in [0, 15, 16] {
                     let output = [UInt8](repeating: 0, count: count)
                     if case .success(let reading)? = try? reply.result(output, shape: shape) {
-                        precondition(count == 16 && reading.picture.pixels == output)
+                        precondition(count == 16 && reading.pictures[0].pixels == output)
                     }
                 }
             }

@@ -102,7 +102,7 @@ struct RefusalTests {
         let stray = bytes[..<end] + [1, 2, 3, 0xFF, 0] + bytes[end...]
         let reading = try PhotoReader(shape: shape, limits: generous).read(Array(stray))
         #expect(reading.description.orientation == 6)
-        #expect(reading.picture == (try read(bytes)))
+        #expect(reading.pictures[0] == (try read(bytes)))
     }
 
     @Test("a profile in a PNG that would unpack to too much is refused")
@@ -316,7 +316,7 @@ struct ScalingTests {
             (4000, 3000, 2), (512, 512, 8), (1024, 1024, 4), (400, 533, 8), (4096, 4096, 1), (2732, 2000, 4),
         ])
     func smallest(width: Int, height: Int, eighths: Int) {
-        let found = DecodingScale(for: reader(shape), .jpeg).eighths(ofWidth: width, height: height)
+        let found = DecodingScale(for: shape, isFree: true).eighths(ofWidth: width, height: height)
         #expect(found == eighths)
         let side = PhotoDecoder.scaled(min(width, height), found)
         #expect(found == 8 || side >= 512)
@@ -327,11 +327,11 @@ struct ScalingTests {
     @Test("a stretched shape wants both its sides, and the nearest pixel all of them")
     func otherShapes() {
         var wide = PictureShape(width: 400, height: 100, fit: .stretch, filter: .bicubic)
-        #expect(DecodingScale(for: reader(wide), .jpeg).eighths(ofWidth: 1600, height: 400) == 4)
-        #expect(DecodingScale(for: reader(wide), .jpeg).eighths(ofWidth: 1600, height: 300) == 8)
-        #expect(DecodingScale(for: reader(wide), .png).eighths(ofWidth: 1600, height: 400) == 8)
+        #expect(DecodingScale(for: wide, isFree: true).eighths(ofWidth: 1600, height: 400) == 4)
+        #expect(DecodingScale(for: wide, isFree: true).eighths(ofWidth: 1600, height: 300) == 8)
+        #expect(DecodingScale(for: wide, isFree: false).eighths(ofWidth: 1600, height: 400) == 8)
         wide.filter = .nearest
-        #expect(DecodingScale(for: reader(wide), .jpeg).eighths(ofWidth: 1600, height: 400) == 8)
+        #expect(DecodingScale(for: wide, isFree: true).eighths(ofWidth: 1600, height: 400) == 8)
     }
 
     @Test(

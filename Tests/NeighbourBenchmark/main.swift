@@ -92,7 +92,8 @@ struct State {
         catalogue = try Catalogue(stateFolder: folder)
         model = try catalogue.number(
             of: ModelRecord(
-                identity: ContentDigest(of: [1]), name: "benchmark", precision: "f32", dimension: dimension))
+                identity: ContentDigest(of: [1]), name: "benchmark", precision: "f32", dimension: dimension,
+                recipe: nil))
     }
 
     func table(count: Int) throws -> RankingTable {

@@ -20,7 +20,7 @@ struct SettingsTests {
         #expect(settings.outputFolder == "/srv/out")
         #expect(settings.stateFolder == "/var/lib/imgrec-agent")
         #expect(settings.recommendationCount == 5)
-        #expect(settings.modelName == "efficientnet-lite0")
+        #expect(settings.models == [ModelChoice(name: "efficientnet-lite0", weight: 1)])
         #expect(settings.modelPrecision == "f32")
         #expect(settings.modelFolder == nil)
         #expect(settings.imageExtensions == ["jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif"])

