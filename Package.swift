@@ -98,7 +98,7 @@ let package = Package(
         .executableTarget(
             name: "imgrec-agent",
             dependencies: [
-                "Agent", "Settings", "Systemd", "CNoNetwork",
+                "Agent", "Embedding", "Settings", "Systemd", "CNoNetwork",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
             ],
             swiftSettings: room,

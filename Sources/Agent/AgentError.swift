@@ -22,6 +22,8 @@ package enum AgentError: Error, CustomStringConvertible {
     case unknownProduct(String)
     case unreadablePhoto(path: String, reason: String)
     case nothingYet(stateFolder: String)
+    /// What is to be a model cannot be one.
+    case badModel(reason: String)
     /// Photos that cannot be read now have no vector of the new model.
     case modelIncomplete(photos: Int)
     /// The model that the settings name could not take over; the one in service goes on.
@@ -58,6 +60,7 @@ package enum AgentError: Error, CustomStringConvertible {
             "\(path): \(reason)"
         case .nothingYet(let stateFolder):
             "there is no catalogue in \(stateFolder) yet. Run 'imgrec-agent reconcile' first."
+        case .badModel(let reason): reason
         case .modelIncomplete(let photos):
             "the model has changed, and photos that cannot be read now (\(photos)) have no vector of the new one, so nothing was published. Make them readable and run again; to leave them out: imgrec-agent reconcile --allow-mass-removal"
         case .changeFailed(let reason):

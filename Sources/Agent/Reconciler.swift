@@ -603,6 +603,7 @@ package final class Reconciler {
         var isFinished = false
         defer { if !isFinished { self.opened = nil } }
         let publisher = opened.publisher
+        if publisher.isOfOtherModel { everything = true }
         var digests: [(product: ProductID, digest: ContentDigest)] = []
         var gone: [ProductID] = []
         let total: Int
@@ -614,7 +615,7 @@ package final class Reconciler {
             if options.isStopping() { throw AgentError.stopped }
         }
         if everything {
-            total = report.products
+            total = try catalogue.rankedProductCount()
             let published = Set(try catalogue.publications().map(\.product))
             publisher.beginAnew()
             try catalogue.forEachRankedProduct(stage)

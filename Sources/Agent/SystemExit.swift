@@ -46,7 +46,7 @@ extension AgentError {
         case .cannotLock, .cannotWrite: .cannotCreate
         case .notOwner: .noPermission
         case .unknownProduct: .noInput
-        case .unreadablePhoto: .dataError
+        case .unreadablePhoto, .badModel: .dataError
         case .outputLost: .inputOutput
         case .stopped: .tryAgain
         case .cannotServe: .cannotCreate

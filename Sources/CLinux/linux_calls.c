@@ -9,6 +9,14 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+int imgrec_exchange(int folder, const char *name, int other_folder, const char *other_name) {
+    return renameat2(folder, name, other_folder, other_name, RENAME_EXCHANGE);
+}
+
+int imgrec_rename_if_free(int folder, const char *name, int other_folder, const char *other_name) {
+    return renameat2(folder, name, other_folder, other_name, RENAME_NOREPLACE);
+}
+
 unsigned int imgrec_file_system_type(int descriptor) {
     struct statfs status;
     return fstatfs(descriptor, &status) == 0 ? (unsigned int)status.f_type : 0;

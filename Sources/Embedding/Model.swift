@@ -48,6 +48,18 @@ package struct EmbeddingLane: ~Copyable {
         return try Self.normalized(values)
     }
 
+    /// The lengths of the networks' vectors before they are scaled to 1.
+    ///
+    /// - Throws: `ModelError`.
+    package borrowing func norms(of pictures: [Picture]) throws(ModelError) -> [Double] {
+        var norms: [Double] = []
+        for (index, picture) in pictures.enumerated() {
+            let squares = try requests[index].infer(picture).reduce(0.0) { $0 + Double($1) * Double($1) }
+            norms.append(squares.squareRoot())
+        }
+        return norms
+    }
+
     private borrowing func embedding(of picture: Picture, _ index: Int) throws(EmbeddingError) -> Embedding {
         let shape = parts[index].manifest.shape
         precondition(picture.width == shape.width && picture.height == shape.height)

@@ -149,9 +149,9 @@ extension ModelSource.Member {
 }
 
 /// The files that a network lies in.
-enum ModelFiles {
+package enum ModelFiles {
     /// OpenVINO IR keeps its weights in a second file of the same name.
-    static func all(of file: String) -> [String] {
+    package static func all(of file: String) -> [String] {
         file.hasSuffix(".xml") ? [file, "\(file.dropLast(3))bin"] : [file]
     }
 

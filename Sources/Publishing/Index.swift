@@ -46,15 +46,24 @@ struct Index: Sendable {
         return low
     }
 
-    /// The file's bytes.
-    func json(model: String) -> [UInt8] {
+    /// Where the documents lie.
+    var outputPaths: [OutputPath] { products.map(OutputPath.init) }
+    var paths: Set<String> { Set(outputPaths.map(\.relative)) }
+
+    /// How the file of a model begins.
+    static func head(model: String) -> [UInt8] {
         var json = JSONText()
         json.append("{\n  \"schemaVersion\": \(ProductDocument.schemaVersion),\n  \"generator\": ")
-        json.append(string: Self.generator)
+        json.append(string: generator)
         json.append(",\n  \"model\": ")
         json.append(string: model)
         json.append(",\n  \"products\": {")
-        var bytes = json.bytes
+        return json.bytes
+    }
+
+    /// The file's bytes.
+    func json(model: String) -> [UInt8] {
+        var bytes = Self.head(model: model)
         bytes.reserveCapacity(bytes.count + lines.reduce(16) { $0 + $1.count + 2 })
         for (index, line) in lines.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }

@@ -8,13 +8,13 @@ import Glibc
 /// The output folder: reads, writes, renames and removes below it.
 struct OutputFolder: ~Copyable {
     let path: String
-    private let root: Folder
+    let root: Folder
     /// The folder that was used last: neighbouring files lie in one.
     private var latest: (components: [String], folder: Folder)?
     private var stagingFolder: Folder?
 
     /// Files lie here until they are whole. It begins with a dot: site generators pass over it.
-    private static let staging = ".imgrec-agent-staging"
+    static let staging = ".imgrec-agent-staging"
     private static let flushedOneByOne = 64
 
     init(path: String) throws(PublishingError) {
@@ -46,13 +46,7 @@ struct OutputFolder: ~Copyable {
 
     /// Whether there is anything in a folder.
     mutating func hasFiles(in component: String) throws(PublishingError) -> Bool {
-        guard let folder = try folder([component], create: false),
-            let directory = fdopendir(dup(folder.descriptor))
-        else { return false }
-        defer { closedir(directory) }
-        var count = 0
-        while readdir(directory) != nil { count += 1 }
-        return count > 2  // besides . and ..
+        !(try folder([component], create: false)?.names.isEmpty ?? true)
     }
 
     // MARK: Reading
@@ -91,18 +85,7 @@ struct OutputFolder: ~Copyable {
     /// Removes what an interrupted run left aside.
     mutating func emptyStaging() throws(PublishingError) {
         guard let staging = try folder([Self.staging], create: false) else { return }
-        guard let directory = fdopendir(dup(staging.descriptor)) else { return }
-        defer { closedir(directory) }
-        var names: [[CChar]] = []
-        while let entry = readdir(directory) {
-            names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) {
-                        Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
-                    }
-                })
-        }
-        for name in names { _ = unlinkat(staging.descriptor, name, 0) }
+        for name in staging.names { _ = unlinkat(staging.descriptor, name, 0) }
     }
 
     mutating func removeStaging() throws(PublishingError) {
@@ -124,13 +107,20 @@ struct OutputFolder: ~Copyable {
         guard let staging = stagingFolder else {
             preconditionFailure("a folder was to be made and is not there")
         }
+        try write(bytes, name, in: staging)
+    }
+
+    /// Writes a file into an open folder of this one.
+    func write(_ bytes: [UInt8], _ name: String, in parent: Folder) throws(PublishingError) {
         let file = openat(
-            staging.descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
+            parent.descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
         defer { close(file) }
         var written = 0
         while written < bytes.count {
-            let step = bytes.withUnsafeBytes { write(file, $0.baseAddress! + written, bytes.count - written) }
+            let step = bytes.withUnsafeBytes {
+                Glibc.write(file, $0.baseAddress! + written, bytes.count - written)
+            }
             if step < 0 && errno == EINTR { continue }
             guard step > 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
             written += step
@@ -187,14 +177,32 @@ struct OutputFolder: ~Copyable {
     // MARK: Walking
 
     /// Owns an open folder.
-    private final class Folder {
+    final class Folder {
         let descriptor: Int32
         init(owning descriptor: Int32) { self.descriptor = descriptor }
         deinit { close(descriptor) }
+
+        /// What is in it, as the file system has the names.
+        var names: [[CChar]] {
+            guard let directory = fdopendir(dup(descriptor)) else { return [] }
+            defer { closedir(directory) }
+            rewinddir(directory)  // the copy of a descriptor shares its position
+            var names: [[CChar]] = []
+            while let entry = readdir(directory) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                        Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                    }
+                }
+                let text = name.dropLast()
+                if text != [46] && text != [46, 46] { names.append(name) }  // not . and ..
+            }
+            return names
+        }
     }
 
     /// The folder at a path, or nil where there is none and none is to be made.
-    private mutating func folder(
+    mutating func folder(
         _ components: some Collection<String>, create: Bool
     ) throws(PublishingError) -> Folder? {
         // Compared as bytes: two folders may differ in Unicode spelling alone.

@@ -20,13 +20,14 @@ package final class Publisher {
 
     /// Files that wait between being written aside and being renamed.
     private static let stagedAtMost = 512
-    /// Whether all files wait for each other: those on disk are of another model, or not as they were left, and readers
-    /// shall meet lists of one kind, as nearly as renaming them one after another allows.
-    private var isHoldingAll: Bool
-
     private var folder: OutputFolder
     private var model: String
     private var index: Index
+    /// Whether the files on disk are of another model. Then all are written aside and take their place at once, so that
+    /// no reader meets lists of two models.
+    package private(set) var isOfOtherModel: Bool
+    /// The paths of all files that were or are ours, while those of another model are replaced.
+    private var ours: Set<String> = []
     private var indexedProducts: [ProductID]
     private var staged: [(name: String, target: [String])] = []
     private var gone: Set<OutputPath> = []
@@ -44,6 +45,8 @@ package final class Publisher {
         throws(PublishingError)
     {
         var folder = try OutputFolder(path: path)
+        let ours = Set(published.map { OutputPath(of: $0.product).relative })
+        try folder.removeTree { ours.contains($0) }
         try folder.emptyStaging()
         let bytes = try folder.read([Index.fileName])
         let index = Index(published.compactMap { product, digest in digest.map { (product, $0) } })
@@ -56,16 +59,16 @@ package final class Publisher {
             throw .foreignProducts(folder: path)
         }
         indexedProducts = products
-        isHoldingAll = bytes != nil && !isAsLeft
+        isOfOtherModel = bytes.map { !$0.starts(with: Index.head(model: model)) } ?? false
         self.folder = folder
         self.model = model
         self.index = index
     }
 
-    /// From now on documents are of another model.
+    /// From now on documents are of another model; all are to be staged next.
     package func change(to model: String) {
+        isOfOtherModel = isOfOtherModel || model != self.model
         self.model = model
-        isHoldingAll = true
     }
 
     /// The products that the index on disk named when the folder was opened, for a catalogue that does not know
@@ -86,7 +89,10 @@ package final class Publisher {
     }
 
     /// Empties the index: every product is going to be staged.
-    package func beginAnew() { index = Index([]) }
+    package func beginAnew() {
+        if isOfOtherModel { ours = index.paths }
+        index = Index([])
+    }
 
     /// Writes a product's document aside, if its bytes differ from those on disk.
     ///
@@ -97,12 +103,18 @@ package final class Publisher {
         index.set(document.product, digest)
         let path = OutputPath(of: document.product)
         gone.remove(path)
+        if isOfOtherModel {
+            try folder.makeStaging()
+            try folder.writeAside(bytes, at: path)
+            outcome.written += 1
+            return digest
+        }
         if try stage(bytes, at: path.components) {
             outcome.written += 1
         } else {
             outcome.unchanged += 1
         }
-        if !isHoldingAll, staged.count == Self.stagedAtMost { try flush() }
+        if staged.count == Self.stagedAtMost { try flush() }
         return digest
     }
 
@@ -114,6 +126,7 @@ package final class Publisher {
 
     /// Renames what is staged, removes the files of products that are gone, and then replaces the index.
     package func finish() throws(PublishingError) -> Outcome {
+        if isOfOtherModel { return try exchange() }
         let indexBytes = index.json(model: model)
         outcome.isIndexNew = try stage(indexBytes, at: [Index.fileName])
         let stagedIndex = outcome.isIndexNew ? staged.popLast() : nil
@@ -124,7 +137,30 @@ package final class Publisher {
         try folder.removeStaging()
         folder.forgetLatest()
         stagedCount = 0
-        isHoldingAll = false
+        defer { outcome = Outcome() }
+        return outcome
+    }
+
+    /// Puts all documents of the model in the place of those of another, and the index at once behind them.
+    private func exchange() throws(PublishingError) -> Outcome {
+        try folder.makeStaging()
+        let indexName = "index"
+        try folder.writeStaged(indexName, index.json(model: model))
+        let documents = index.paths
+        if try !folder.exchangeTrees() {
+            for document in index.outputPaths { try folder.publishAside(document) }
+            for path in gone { _ = try folder.remove(path.components) }
+        }
+        try folder.publishStaged(indexName, at: [Index.fileName])
+        outcome.isIndexNew = true
+        outcome.removed = ours.subtracting(documents).union(gone.map(\.relative)).count
+        let ours = ours.union(documents).union(gone.map(\.relative))
+        try folder.removeTree { ours.contains($0) }
+        try folder.removeStaging()
+        folder.forgetLatest()
+        isOfOtherModel = false
+        self.ours = []
+        gone = []
         defer { outcome = Outcome() }
         return outcome
     }

@@ -210,25 +210,10 @@ package enum SettingsTemplate {
                 default: String?.none
                 }
             let isWritten = key.toml.isRequired || given != nil
-            text += "\(isWritten ? "" : "# ")\(key.toml.name) = \(given.map(quoted) ?? key.defaultLiteral)\n"
+            text +=
+                "\(isWritten ? "" : "# ")\(key.toml.name) = \(given.map(TOMLText.quoted) ?? key.defaultLiteral)\n"
         }
         return text
-    }
-
-    /// A TOML basic string.
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 
     private static func wrapped(_ text: String, width: Int) -> [String] {

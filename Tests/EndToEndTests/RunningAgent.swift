@@ -93,6 +93,7 @@ struct LiveStatus: Decodable {
         let heldBack: Int
         let trouble: String?
         let settingsTrouble: String?
+        let changeTrouble: String?
         let watches: Watches
         let memoryBytes: Int?
     }
@@ -100,7 +101,16 @@ struct LiveStatus: Decodable {
         let path: String
         let reason: String
     }
+    struct Model: Decodable {
+        let name: String
+    }
+    struct Change: Decodable {
+        let embedded: Int
+        let photos: Int
+    }
     let running: Running?
+    let model: Model?
+    let change: Change?
     let products: Int
     let photos: Int
     let failed: [Failed]

@@ -104,8 +104,10 @@ final class Shop: Sendable {
     }
 
     /// What a run over the same photos with nothing known writes.
-    func cleanRun() throws -> [String: Data] {
-        let fresh = try Shop(perCategory: 0)
+    ///
+    /// - Parameter extra: lines for the settings file.
+    func cleanRun(extra: String = "") throws -> [String: Data] {
+        let fresh = try Shop(perCategory: 0, extra: extra)
         try FileManager.default.removeItem(atPath: fresh.photos)
         try FileManager.default.copyItem(atPath: photos, toPath: fresh.photos)
         let result = try fresh.run("reconcile")

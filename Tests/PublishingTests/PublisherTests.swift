@@ -259,6 +259,68 @@ struct PublisherTests {
         #expect(outcome.written == 1100)
         #expect(try TemporaryFolder.contents(of: output).count == 1101)
     }
+
+    // MARK: Another model
+
+    /// Publishes all documents of a model.
+    private func publishAll(_ documents: [ProductDocument], model: String, known: [String]) throws
+        -> Publisher.Outcome
+    {
+        let publisher = try Publisher(
+            folder: output, model: model, published: known.map { (ProductID($0), ContentDigest(of: [1])) })
+        publisher.beginAnew()
+        for document in documents { _ = try publisher.stage(document) }
+        for product in known where !documents.contains(where: { $0.product == ProductID(product) }) {
+            publisher.remove(ProductID(product))
+        }
+        return try publisher.finish()
+    }
+
+    @Test("all documents of another model take their place at once, and what is not ours stays in its place")
+    func otherModel() throws {
+        _ = try publishAll(
+            [try document("a/one"), try document("two"), try document("gone/three")], model: "m", known: [])
+        try folder.write("site/recommendations/products/a/notes.txt", Array("mine".utf8))
+        try folder.write("site/recommendations/products/gone/picture.json", Array("mine too".utf8))
+        try folder.write("site/recommendations/robots.txt", Array("and mine".utf8))
+        let outcome = try publishAll(
+            [try document("a/one"), try document("two")], model: "n", known: ["a/one", "gone/three", "two"])
+        #expect(outcome == Publisher.Outcome(written: 2, unchanged: 0, removed: 1, isIndexNew: true))
+        let files = try TemporaryFolder.contents(of: output)
+        #expect(
+            files.keys.sorted() == [
+                "index.json", "products/a/notes.txt", "products/a/one.json", "products/gone/picture.json",
+                "products/two.json", "robots.txt",
+            ])
+        for name in ["index.json", "products/a/one.json", "products/two.json"] {
+            #expect(String(decoding: files[name] ?? Data(), as: UTF8.self).contains("\"model\": \"n\""))
+        }
+    }
+
+    @Test("a change of model that ended between the two renames is gone on with", arguments: [false, true])
+    func halfOfAChange(isExchanged: Bool) throws {
+        _ = try publishAll([try document("a/one"), try document("two")], model: "m", known: [])
+        // What a process that was killed leaves: the trees side by side, exchanged or not, under the old index.
+        try folder.write("site/recommendations/products/a/notes.txt", Array("mine".utf8))
+        let (published, aside) = ("\(output)/products", "\(output)/.imgrec-agent-staging/products")
+        try FileManager.default.createDirectory(
+            atPath: "\(output)/.imgrec-agent-staging", withIntermediateDirectories: true)
+        if isExchanged {
+            try FileManager.default.moveItem(atPath: published, toPath: aside)
+            try folder.write("site/recommendations/products/a/one.json", document("a/one").json(model: "n"))
+        } else {
+            try folder.write(
+                "site/recommendations/.imgrec-agent-staging/products/a/one.json",
+                document("a/one").json(model: "n"))
+        }
+        let known = ["a/one", "two"]
+        _ = try publishAll([try document("a/one"), try document("two")], model: "n", known: known)
+        let files = try TemporaryFolder.contents(of: output)
+        #expect(
+            files.keys.sorted() == [
+                "index.json", "products/a/notes.txt", "products/a/one.json", "products/two.json",
+            ])
+    }
 }
 
 /// Reads a file over and over on a thread of its own.

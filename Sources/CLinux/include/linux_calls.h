@@ -6,6 +6,10 @@
 // syncfs(2); the module is built without _GNU_SOURCE.
 int syncfs(int descriptor);
 
+// renameat2(2) with RENAME_EXCHANGE and with RENAME_NOREPLACE, for which the same holds.
+int imgrec_exchange(int folder, const char *name, int other_folder, const char *other_name);
+int imgrec_rename_if_free(int folder, const char *name, int other_folder, const char *other_name);
+
 // The type of the file system that a descriptor is on, as fstatfs(2) has it; 0 where it cannot be told.
 unsigned int imgrec_file_system_type(int descriptor);
 

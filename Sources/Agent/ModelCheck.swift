@@ -1,0 +1,117 @@
+import Embedding
+import Foundation
+import Imaging
+import Products
+import Settings
+
+/// Runs a model on a photo and says what it finds.
+package struct ModelCheck: Codable, Hashable, Sendable {
+    package let model: String
+    package let precision: String
+    package let photo: String
+    package let dimension: Int
+    /// The lengths of the networks' vectors before they are scaled to 1.
+    package let norms: [Double]
+    /// How long the networks take to be made ready, from nothing and with what the cache has.
+    package let loadSeconds: Double
+    package let cachedLoadSeconds: Double?
+    /// Whether the same photo gives the same bits: again, in another lane, and after another load.
+    package let isDeterministic: Bool
+    /// Without reading photos.
+    package let photosPerSecond: Double
+    package let golden: Golden?
+
+    package struct Golden: Codable, Hashable, Sendable {
+        package let values: Int
+        package let largestDifference: Double
+        package let tolerance: Double
+
+        package var isWithin: Bool { largestDifference <= tolerance }
+    }
+
+    /// Whether nothing is wrong with the model: bfloat16 may differ from load to load and from the golden values.
+    package var isGood: Bool { precision != "f32" || isDeterministic && golden?.isWithin ?? true }
+
+    /// - Parameters:
+    ///   - name: a model's.
+    ///   - photo: any image file; nil for the test card.
+    package init(of name: String, photo: String?, settings: Settings, executable: String) throws(AgentError) {
+        self = try inRooms {
+            let library = ModelLibrary(settings: settings, executable: executable)
+            let source = try ModelSource(
+                named: name, in: library, precision: .init(rawValue: settings.modelPrecision) ?? .f32,
+                readerVersion: PhotoReader.version)
+            return try ModelCheck(source, photo: photo, settings: settings, executable: executable)
+        }
+    }
+
+    private init(_ source: ModelSource, photo: String?, settings: Settings, executable: String) throws {
+        let threads = settings.effectiveThreads
+        func timed(_ cache: NetworkCache?) throws -> (Model, Double) {
+            let start = ContinuousClock.now
+            return (try source.load(threads: threads, cache: cache), (ContinuousClock.now - start).seconds)
+        }
+        let (model, loadSeconds) = try timed(nil)
+        var cachedSeconds: Double?
+        let other: Model
+        if let cache = settings.cacheFolder.map(NetworkCache.init) {
+            _ = try timed(cache)
+            (other, cachedSeconds) = try timed(cache)
+        } else {
+            other = try timed(nil).0
+        }
+
+        let workers = PhotoWorkers(settings: settings, shapes: source.shapes, executable: executable)
+        func pictures(_ bytes: [UInt8], _ name: String) throws -> [Picture] {
+            switch try workers.read(bytes) {
+            case .success(let reading): return reading.pictures
+            case .failure(let failure):
+                throw AgentError.unreadablePhoto(path: name, reason: failure.description)
+            }
+        }
+        guard let card = TestCard.picture.png else {
+            throw AgentError.unreadablePhoto(
+                path: "the test card", reason: "there is not enough memory to write it")
+        }
+        let lane = try model.makeLane()
+        func embedding(_ lane: borrowing EmbeddingLane, _ pictures: [Picture], _ name: String) throws
+            -> Products.Embedding
+        {
+            do throws(EmbeddingError) { return try lane.embed(pictures) } catch {
+                switch error {
+                case .noDirection: throw AgentError.unreadablePhoto(path: name, reason: error.description)
+                case .inference(let error): throw error
+                }
+            }
+        }
+        let cardVector = try embedding(lane, try pictures(card, "the test card"), "the test card")
+        let name = photo ?? "the test card"
+        var seen = try pictures(card, name)
+        if let photo {
+            guard let data = FileManager.default.contents(atPath: photo) else {
+                throw AgentError.unknownProduct(photo)
+            }
+            seen = try pictures(Array(data), photo)
+        }
+        let first = try embedding(lane, seen, name)
+        let isDeterministic =
+            try first == embedding(lane, seen, name) && first == embedding(try model.makeLane(), seen, name)
+            && first == embedding(try other.makeLane(), seen, name)
+
+        self.model = source.name
+        precision = source.precision.rawValue
+        self.photo = name
+        dimension = source.dimension
+        norms = try lane.norms(of: seen)
+        self.loadSeconds = loadSeconds
+        cachedLoadSeconds = cachedSeconds
+        self.isDeterministic = isDeterministic
+        photosPerSecond = try ModelSpeed.measured(model, shapes: source.shapes, threads: threads)
+        golden = source.manifests[0].golden.map { golden in
+            let differences = zip(golden.values, cardVector.values).map { abs(Double($0) - Double($1)) }
+            return Golden(
+                values: golden.values.count, largestDifference: differences.max() ?? 0,
+                tolerance: golden.tolerance)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import Catalogue
+import Embedding
+import Foundation
+import Imaging
+import Products
+import Settings
+
+/// The models that there are, and what can be done with them.
+package struct ModelShelf {
+    package struct Entry: Codable, Hashable, Sendable {
+        package let name: String
+        package let folder: String
+        package let dimension: Int?
+        /// Pixels.
+        package let width: Int?
+        package let height: Int?
+        package let fileBytes: Int?
+        package let licence: String?
+        /// With the settings' precision and threads, without reading photos.
+        package let photosPerSecond: Double?
+        /// Whether the published lists are of it.
+        package let isInService: Bool
+        /// Whether the settings name it.
+        package let isInSettings: Bool
+        /// Why it cannot be used.
+        package let trouble: String?
+    }
+
+    private let settings: Settings
+    private let library: ModelLibrary
+
+    package init(settings: Settings, executable: String) {
+        self.settings = settings
+        library = ModelLibrary(settings: settings, executable: executable)
+    }
+
+    /// Where they are looked for.
+    package var folders: [String] { library.folders }
+
+    /// Every model that is found, by name.
+    ///
+    /// - Parameter progress: called before a model's speed is measured, which takes seconds; what was measured is kept.
+    package func entries(progress: (String) -> Void) throws(AgentError) -> [Entry] {
+        let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+        let inService = try inRooms { try catalogue?.modelInService()?.record }
+        let served = Set(inService?.recipe.map(Self.names) ?? [])
+        var speeds = KnownSpeeds(cacheFolder: settings.cacheFolder)
+        var entries: [Entry] = []
+        for name in library.names {
+            entries.append(entry(name, isInService: served.contains(name), &speeds, progress))
+        }
+        return entries
+    }
+
+    private static func names(in recipe: String) -> [String] {
+        let recipe = try? JSONDecoder().decode(ModelSource.Recipe.self, from: Data(recipe.utf8))
+        return recipe?.parts.map(\.name) ?? []
+    }
+
+    private func entry(
+        _ name: String, isInService: Bool, _ speeds: inout KnownSpeeds, _ progress: (String) -> Void
+    ) -> Entry {
+        var manifest: ModelManifest?
+        var source: ModelSource?
+        var speed: Double?
+        var trouble: String?
+        do throws(ModelError) {
+            manifest = try ModelManifest(folder: try library.folder(of: name))
+            let found = try self.source(named: name)
+            source = found
+            speed = speeds[found, settings.effectiveThreads]
+            if speed == nil {
+                progress(name)
+                let model = try found.load(
+                    threads: settings.effectiveThreads, cache: settings.cacheFolder.map(NetworkCache.init))
+                let measured = try ModelSpeed.measured(
+                    model, shapes: found.shapes, threads: settings.effectiveThreads)
+                speeds[found, settings.effectiveThreads] = measured
+                speed = measured
+            }
+        } catch {
+            trouble = error.description
+        }
+        return Entry(
+            name: name, folder: (try? library.folder(of: name)) ?? "", dimension: manifest?.dimension,
+            width: manifest?.shape.width, height: manifest?.shape.height, fileBytes: source?.fileBytes,
+            licence: manifest?.licence, photosPerSecond: speed.map { ($0 * 10).rounded() / 10 },
+            isInService: isInService, isInSettings: settings.models.contains { $0.name == name },
+            trouble: trouble)
+    }
+
+    private func source(named name: String) throws(ModelError) -> ModelSource {
+        let precision = ModelSource.Precision(rawValue: settings.modelPrecision) ?? .f32
+        return try ModelSource(
+            named: name, in: library, precision: precision, readerVersion: PhotoReader.version)
+    }
+
+    // MARK: Adding
+
+    /// Puts a model among the user's own: copies the network and writes its manifest, or copies a folder that has one.
+    ///
+    /// - Parameter draft: what is known of it; nil for a folder with a manifest.
+    /// - Returns: the model's name and its folder.
+    package func add(path: String, draft: ManifestDraft?, replaces: Bool) throws(AgentError) -> (
+        name: String, folder: String
+    ) {
+        let name: String
+        var files: [String]
+        let manifest: String
+        if let draft {
+            files = ModelFiles.all(of: draft.file)
+            name = draft.name
+            guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: draft.file), options: .mappedIfSafe)
+            else {
+                throw .model(.missingFile(file: draft.file))
+            }
+            do throws(ManifestDraft.Failure) {
+                manifest = try draft.text(sha256: ContentDigest(of: bytes))
+            } catch {
+                throw .badModel(reason: error.description)
+            }
+        } else {
+            let read = try inRooms { try ModelManifest(folder: path) }
+            name = read.name
+            files = ModelFiles.all(of: "\(path)/\(read.file)")
+            manifest =
+                (try? String(contentsOfFile: "\(path)/\(ModelManifest.fileName)", encoding: .utf8)) ?? ""
+        }
+        let target = "\(library.own)/\(name)"
+        let manager = FileManager.default
+        let isInPlace = files.allSatisfy {
+            URL(fileURLWithPath: $0).deletingLastPathComponent().path == target
+        }
+        guard replaces || isInPlace || !manager.fileExists(atPath: target) else {
+            throw .badModel(
+                reason:
+                    "there is a model \(target) already. To replace it: --force; or give another name: --name"
+            )
+        }
+        if isInPlace { files = [] }
+        // Beside its place until it is whole and has been tried.
+        let made = "\(library.own)/.adding-\(getpid())"
+        defer { try? manager.removeItem(atPath: made) }
+        do {
+            try manager.createDirectory(atPath: made, withIntermediateDirectories: true)
+            for file in isInPlace ? ModelFiles.all(of: draft?.file ?? "") : files {
+                let own = "\(made)/\(URL(fileURLWithPath: file).lastPathComponent)"
+                if isInPlace {
+                    try manager.linkItem(atPath: file, toPath: own)
+                } else {
+                    try manager.copyItem(atPath: file, toPath: own)
+                }
+            }
+            try Data(manifest.utf8).write(to: URL(fileURLWithPath: "\(made)/\(ModelManifest.fileName)"))
+        } catch {
+            throw .cannotWrite(file: made, reason: error.localizedDescription)
+        }
+        try inRooms {
+            let trial = ModelLibrary(folders: [library.own])
+            let source = try ModelSource(
+                named: URL(fileURLWithPath: made).lastPathComponent, in: trial, precision: .f32,
+                readerVersion: PhotoReader.version)
+            _ = try source.load(threads: 1)
+        }
+        do {
+            if manager.fileExists(atPath: target) { try manager.removeItem(atPath: target) }
+            try manager.moveItem(atPath: made, toPath: target)
+        } catch {
+            throw .cannotWrite(file: target, reason: error.localizedDescription)
+        }
+        return (name, target)
+    }
+
+    // MARK: Pruning
+
+    /// Removes what is kept of models that are neither in service nor to take over.
+    package static func prune(settings: Settings) throws(AgentError) -> [Pruned] {
+        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder) else {
+            throw .nothingYet(stateFolder: settings.stateFolder)
+        }
+        if geteuid() == 0, let owner = otherOwner(of: settings.stateFolder) {
+            throw .notOwner(stateFolder: settings.stateFolder, owner: owner)
+        }
+        return try inRooms { try catalogue.prune() }.map {
+            Pruned(name: $0.record.name, precision: $0.record.precision, embeddings: $0.embeddings)
+        }
+    }
+
+    package struct Pruned: Codable, Hashable, Sendable {
+        package let name: String
+        package let precision: String
+        package let embeddings: Int
+    }
+}

@@ -1,0 +1,235 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+/// Reads the output again and again while it changes, as a site does.
+private final class TirelessReader: Sendable {
+    private struct Index: Decodable {
+        struct Entry: Decodable {
+            let file: String
+            let digest: String
+        }
+        let model: String
+        let products: [String: Entry]
+    }
+
+    struct Findings {
+        var rounds = 0
+        var faults: [String] = []
+        /// In the order in which indexes named them.
+        var models: [String] = []
+    }
+
+    private let findings = Mutex(Findings())
+    private let isOver = Atomic(false)
+    private let done = DispatchGroup()
+
+    init(_ output: String) {
+        done.enter()
+        Thread { [self] in
+            while !isOver.load(ordering: .relaxed) { read(output) }
+            done.leave()
+        }.start()
+    }
+
+    func end() -> Findings {
+        isOver.store(true, ordering: .relaxed)
+        done.wait()
+        return findings.withLock { $0 }
+    }
+
+    private func read(_ output: String) {
+        guard let index = index(output) else { return }
+        var faults: [String] = []
+        var models: Set<String> = []
+        for (product, entry) in index.products {
+            guard let data = FileManager.default.contents(atPath: "\(output)/\(entry.file)") else {
+                // It may be going; then the next index does not name it.
+                let isGone = eventually(seconds: 5) { self.index(output)?.products[product] == nil }
+                if !isGone { faults.append("\(product) is missing") }
+                continue
+            }
+            guard let document = try? JSONDecoder().decode(Document.self, from: data),
+                document.product == product
+            else {
+                faults.append("\(product) is not a document: \(data.count) bytes")
+                continue
+            }
+            models.insert(document.model)
+        }
+        let later = self.index(output)
+        if !models.isSubset(of: [index.model, later?.model ?? index.model]) {
+            faults.append(
+                "documents of \(models) under an index of \(index.model) and then \(later?.model ?? "none")")
+        }
+        findings.withLock {
+            $0.rounds += 1
+            $0.faults += faults
+            if $0.models.last != index.model { $0.models.append(index.model) }
+        }
+    }
+
+    private func index(_ output: String) -> Index? {
+        guard let data = FileManager.default.contents(atPath: "\(output)/index.json") else { return nil }
+        guard let index = try? JSONDecoder().decode(Index.self, from: data) else {
+            findings.withLock { $0.faults.append("index.json is torn: \(data.count) bytes") }
+            return nil
+        }
+        return index
+    }
+}
+
+@Suite(
+    "Change of model", .serialized,
+    .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)))
+struct ModelChangeTests {
+    private static let (old, new) = ("efficientnet-lite0", "efficientnet-lite1")
+
+    private func setting(_ model: String, _ more: String = "") -> String {
+        "[model]\nname = \"\(model)\"\n\(more)[performance]\nbackground_percent = 90\n"
+    }
+
+    /// Waits until the lists are of a model and no change is under way.
+    private func takesOver(_ model: String, _ agent: RunningAgent) throws -> Bool {
+        try eventually(seconds: 120) {
+            let status = try agent.status()
+            return status.model?.name == model && status.change == nil && status.running?.state == "idle"
+        }
+    }
+
+    @Test(
+        "under a trickle of photos and two kills no reader meets a gap, and the end is a clean run's, byte for byte"
+    )
+    func underFire() throws {
+        let shop = try Shop(perCategory: 12, extra: setting(Self.old))
+        let sources = try TemporaryFolder.contents(of: "\(Repository.catalogue)/shirt").sorted {
+            $0.key < $1.key
+        }
+        var agent = try RunningAgent(shop)
+        try agent.wait()
+        let reader = TirelessReader(shop.output)
+        try shop.configure(setting(Self.new))
+        agent.signal(SIGHUP)
+        var seen: [Int] = []
+        for (number, source) in sources.enumerated() {
+            try shop.folder.write("photos/new/\(number).jpg", source.value)
+            usleep(60_000)
+            if number == 6 || number == 14 {
+                seen.append(try agent.status().change?.embedded ?? -1)
+                agent.signal(SIGKILL)
+                agent.process.waitUntilExit()
+                agent = try RunningAgent(shop)
+            }
+        }
+        try FileManager.default.removeItem(atPath: "\(shop.photos)/hat")
+        #expect(try takesOver(Self.new, agent))
+        try agent.wait()
+        #expect(seen.count == 2 && seen.allSatisfy { $0 >= 0 }, "\(seen)")
+        let findings = reader.end()
+        #expect(findings.faults.isEmpty, "\(findings.faults.prefix(5))")
+        #expect(findings.models == [Self.old, Self.new])
+        print(
+            "change of model: \(findings.rounds) readings of the whole output, embedded \(seen) when it was killed"
+        )
+        #expect(agent.stop() == 0)
+        #expect(try shop.files() == shop.cleanRun(extra: setting(Self.new)))
+    }
+
+    @Test(
+        "while photos are embedded with another model, those that come and go are served with the one in service"
+    )
+    func servesMeanwhile() throws {
+        let slow = "[performance]\nbackground_percent = 1\nthreads = 1\n"
+        let shop = try Shop(perCategory: nil, extra: "[model]\nname = \"\(Self.old)\"\n\(slow)")
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        // The largest: embedding all takes longer than one step.
+        let new = "efficientnet-lite2"
+        try shop.configure("[model]\nname = \"\(new)\"\n\(slow)")
+        agent.signal(SIGHUP)
+        // A first step of two seconds is done at once; the next would be due minutes later.
+        #expect(try eventually(seconds: 30) { try (agent.status().change?.embedded ?? 0) > 0 })
+        try FileManager.default.copyItem(
+            atPath: "\(Repository.catalogue)/dress/dress-036.jpg", toPath: "\(shop.photos)/extra.jpg")
+        try FileManager.default.removeItem(atPath: "\(shop.photos)/dress")
+        try agent.wait()
+        let status = try agent.status()
+        #expect(status.model?.name == Self.old)
+        let files = try shop.files()
+        #expect(
+            files["products/extra.json"].map { String(decoding: $0, as: UTF8.self) }?.contains(Self.old)
+                == true)
+        #expect(!files.keys.contains { $0.hasPrefix("products/dress") })
+        #expect(files == (try shop.cleanRun(extra: "[model]\nname = \"\(Self.old)\"\n")))
+        // By hand it is done at once, and goes on with what there is.
+        agent.stop()
+        let report: Report = try shop.run("reconcile", "--json").json()
+        #expect(report.modelChanged > 0 && report.modelChanged < 320)
+        #expect(try shop.files() == shop.cleanRun(extra: "[model]\nname = \"\(new)\"\n"))
+    }
+
+    @Test("going back is done without embedding a photo, until the old vectors are pruned")
+    func goingBack() throws {
+        let shop = try Shop(perCategory: 4, extra: setting(Self.old))
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()
+        try shop.configure(setting(Self.new))
+        agent.signal(SIGHUP)
+        #expect(try takesOver(Self.new, agent))
+        let embedded = try agent.metrics()["photos_embedded_total"]
+        try shop.configure(setting(Self.old))
+        agent.signal(SIGHUP)
+        #expect(try takesOver(Self.old, agent))
+        #expect(try agent.metrics()["photos_embedded_total"] == embedded)
+        #expect(try shop.files() == before)
+
+        let pruned = try shop.run("models", "prune")
+        #expect(pruned.code == 0 && pruned.output.contains(Self.new), "\(pruned.output)\(pruned.errors)")
+        try shop.configure(setting(Self.new))
+        agent.signal(SIGHUP)
+        #expect(try takesOver(Self.new, agent))
+        #expect(try agent.metrics()["photos_embedded_total"] == (embedded ?? 0) + 40)
+    }
+
+    @Test("a model that cannot be used leaves the one in service at work, at a start too, and says why")
+    func failing() throws {
+        let shop = try Shop(perCategory: 4, extra: setting(Self.old))
+        var agent = try RunningAgent(shop)
+        try agent.wait()
+        // Its network is not what its manifest says: found out when it is loaded.
+        let models = "\(shop.folder.path)/models"
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: models, withIntermediateDirectories: true)
+        for name in [Self.old, Self.new] {
+            try manager.copyItem(atPath: "\(Repository.models)/\(name)", toPath: "\(models)/\(name)")
+        }
+        let manifest = "\(models)/\(Self.new)/manifest.toml"
+        let text = try String(contentsOfFile: manifest, encoding: .utf8)
+        try text.replacing("dimension = 1280", with: "dimension = 1281").write(
+            toFile: manifest, atomically: true, encoding: .utf8)
+        try shop.configure(setting(Self.new, "folder = \"models\"\n"))
+        agent.signal(SIGHUP)
+        #expect(
+            try eventually(seconds: 30) {
+                try agent.status().running?.changeTrouble?.contains("1281") == true
+            })
+        for start in 0..<2 {
+            try manager.copyItem(
+                atPath: "\(Repository.catalogue)/dress/dress-03\(start).jpg",
+                toPath: "\(shop.photos)/extra-\(start).jpg")
+            try agent.wait()
+            #expect(try agent.status().model?.name == Self.old)
+            #expect(try shop.files()["products/extra-\(start).json"] != nil)
+            agent.stop()
+            // Now it is not there at all.
+            if start == 0 {
+                try manager.removeItem(atPath: "\(models)/\(Self.new)")
+                agent = try RunningAgent(shop)
+                #expect(try agent.status().running?.changeTrouble?.contains("there is no model") == true)
+            }
+        }
+        #expect(try shop.files() == shop.cleanRun(extra: setting(Self.old)))
+    }
+}
