@@ -22,6 +22,9 @@ package enum AgentError: Error, CustomStringConvertible {
     case unknownProduct(String)
     case unreadablePhoto(path: String, reason: String)
     case nothingYet(stateFolder: String)
+    case noTable(file: String)
+    case badTable(file: String, reason: String)
+    case nothingToEvaluate(reason: String)
     /// What is to be a model cannot be one.
     case badModel(reason: String)
     /// Photos that cannot be read now have no vector of the new model.
@@ -61,6 +64,12 @@ package enum AgentError: Error, CustomStringConvertible {
         case .nothingYet(let stateFolder):
             "there is no catalogue in \(stateFolder) yet. Run 'imgrec-agent reconcile' first."
         case .badModel(let reason): reason
+        case .noTable(let file):
+            "there is no file \(file). Say --labels folders, --labels products, or name a CSV file."
+        case .badTable(let file, let reason):
+            "\(file) is no table of labels: \(reason)"
+        case .nothingToEvaluate(let reason):
+            "there is nothing to evaluate: \(reason)"
         case .modelIncomplete(let photos):
             "the model has changed, and photos that cannot be read now (\(photos)) have no vector of the new one, so nothing was published. Make them readable and run again; to leave them out: imgrec-agent reconcile --allow-mass-removal"
         case .changeFailed(let reason):

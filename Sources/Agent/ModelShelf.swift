@@ -37,6 +37,8 @@ package struct ModelShelf {
     /// Where they are looked for.
     package var folders: [String] { library.folders }
 
+    package var names: [String] { library.names }
+
     /// Every model that is found, by name.
     ///
     /// - Parameter progress: called before a model's speed is measured, which takes seconds; what was measured is kept.

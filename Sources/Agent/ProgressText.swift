@@ -40,6 +40,7 @@ package struct ProgressText: Sendable {
         case .ranking(let done, let total): ("ranked", done, total)
         case .publishing(let done, let total): ("published", done, total)
         case .verifying(let done, let total): ("verified", done, total)
+        case .comparing(let done, let total): ("compared", done, total)
         }
     }
 
@@ -57,7 +58,8 @@ package struct ProgressText: Sendable {
         return text
     }
 
-    private static func duration(seconds: Double) -> String {
+    /// As people say it.
+    package static func duration(seconds: Double) -> String {
         let seconds = Int(seconds.rounded(.up))
         if seconds < 90 { return "\(seconds) s" }
         if seconds < 90 * 60 { return "\(seconds / 60) min" }

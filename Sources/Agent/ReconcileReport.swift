@@ -74,4 +74,5 @@ package enum ReconcileProgress: Hashable, Codable, Sendable {
     case ranking(done: Int, of: Int)
     case publishing(done: Int, of: Int)
     case verifying(done: Int, of: Int)
+    case comparing(done: Int, of: Int)
 }

@@ -45,8 +45,8 @@ extension AgentError {
         case .busy, .nothingYet, .modelIncomplete, .changeFailed, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
         case .notOwner: .noPermission
-        case .unknownProduct: .noInput
-        case .unreadablePhoto, .badModel: .dataError
+        case .unknownProduct, .noTable: .noInput
+        case .unreadablePhoto, .badModel, .badTable, .nothingToEvaluate: .dataError
         case .outputLost: .inputOutput
         case .stopped: .tryAgain
         case .cannotServe: .cannotCreate

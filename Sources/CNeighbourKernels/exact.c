@@ -58,3 +58,19 @@ VERSIONS void imgrec_dot_pairs(const float *const *left, const float *const *rig
         results[pair] = tree_sum(&sum);
     }
 }
+
+VERSIONS void imgrec_dot_rows_in_double(const float *vector, const float *rows, size_t row_count, size_t dimension,
+                                        double *results) {
+    for (size_t row = 0; row < row_count; row++) {
+        const float *values = rows + row * dimension;
+        double partial[IMGREC_DOT_LANES] = {0};
+        size_t i = 0;
+        for (; i + IMGREC_DOT_LANES <= dimension; i += IMGREC_DOT_LANES) {
+            for (int k = 0; k < IMGREC_DOT_LANES; k++) partial[k] += (double)vector[i + k] * (double)values[i + k];
+        }
+        double sum = 0;
+        for (; i < dimension; i++) sum += (double)vector[i] * (double)values[i];
+        for (int k = 0; k < IMGREC_DOT_LANES; k++) sum += partial[k];
+        results[row] = sum;
+    }
+}

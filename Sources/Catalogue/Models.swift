@@ -143,6 +143,22 @@ extension Catalogue {
         }
     }
 
+    /// All vectors of a model.
+    package func embeddings(of model: ModelNumber) throws(CatalogueError) -> [ContentDigest: Embedding] {
+        try read { database in
+            let rows = try Row.fetchCursor(
+                database, sql: "SELECT digest, vector FROM embedding WHERE model = ?", arguments: [model.id])
+            var embeddings: [ContentDigest: Embedding] = [:]
+            while let row = try rows.next() {
+                guard let digest = ContentDigest(bytes: row["digest"] as Data),
+                    let embedding = Embedding(littleEndianBytes: row["vector"] as Data)
+                else { throw CatalogueError.damaged(file: self.file, message: "a vector is not of unit length") }
+                embeddings[digest] = embedding
+            }
+            return embeddings
+        }
+    }
+
     /// The models of which there are vectors, in the order in which they came.
     package func knownModels() throws(CatalogueError) -> [KnownModel] {
         try read { database in

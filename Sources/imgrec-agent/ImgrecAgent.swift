@@ -20,7 +20,7 @@ struct ImgrecAgent: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Init.self, Run.self, Reconcile.self, Status.self, Wait.self, Similar.self, Inspect.self,
-            Verify.self, Models.self,
+            Verify.self, Models.self, Evaluate.self,
             GalleryCommand.self,
         ])
 }

@@ -14,6 +14,11 @@
 // dimension is a multiple of 16; shorter vectors are padded with zeros, which change no bit of a sum.
 #define IMGREC_DOT_LANES 16
 
+// The same dot products in double precision, where those of float32 values are exact and only the additions round: for
+// measures that compare a ranking with one that somebody else has computed. The order is the same, any dimension will do.
+void imgrec_dot_rows_in_double(const float *vector, const float *rows, size_t row_count, size_t dimension,
+                               double *results);
+
 // One vector with each row of a matrix.
 void imgrec_dot_rows(const float *vector, const float *rows, size_t row_count, size_t dimension, float *results);
 
