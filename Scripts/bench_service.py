@@ -187,4 +187,5 @@ def main():
         print(f"exit code after SIGTERM                      {code}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -86,16 +86,17 @@ def network(name, checkpoint=None):
 
 
 def pixels(image, manifest):
-    """A photo as the network gets it, by Pillow and by the manifest."""
+    """A photo as the network gets it, by Pillow and by the manifest; cut as torchvision's CenterCrop does."""
     shape, resize = manifest["input"], manifest["resize"]
+    width, height = shape["width"], shape["height"]
     image = image.convert("RGB")
     if resize["fit"] == "crop":
         short = min(image.size)
-        size = tuple(max(SIZE, resize["short_side"] * side // short) for side in image.size)
-        left, top = ((side - SIZE) // 2 for side in size)
-        image = image.resize(size, FILTERS[resize["filter"]]).crop((left, top, left + SIZE, top + SIZE))
+        size = tuple(resize["short_side"] * side // short for side in image.size)
+        left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
+        image = image.resize(size, FILTERS[resize["filter"]]).crop((left, top, left + width, top + height))
     else:
-        image = image.resize((SIZE, SIZE), FILTERS[resize["filter"]])
+        image = image.resize((width, height), FILTERS[resize["filter"]])
     levels = (np.asarray(image, np.float32) - np.float32(shape["mean"])) / np.float32(shape["scale"])
     return torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1)[None]))
 

@@ -83,7 +83,8 @@ package struct Evaluation {
             let halves = part.split(separator: "*", omittingEmptySubsequences: false)
             let weight = halves.count == 2 ? Double(halves[1]) : 1
             guard halves.count <= 2, !halves[0].isEmpty, let weight, weight > 0 else {
-                throw .badModel(reason: "\"\(text)\" names no model. Write a name, or several: a+b, or a*2+b.")
+                throw .badModel(
+                    reason: "\"\(text)\" names no model. Write a name, or several: a+b, or a*2+b.")
             }
             choices.append(ModelChoice(name: String(halves[0]), weight: weight))
         }
@@ -143,7 +144,7 @@ package struct Evaluation {
     private func speed(of source: ModelSource, _ speeds: inout KnownSpeeds) throws -> Double {
         let threads = settings.effectiveThreads
         if let known = speeds[source, threads] { return known }
-        let model = try source.load(threads: threads, cache: settings.cacheFolder.map(NetworkCache.init))
+        let model = try source.load(threads: threads, cache: settings.networkCache)
         let measured = try ModelSpeed.measured(model, shapes: source.shapes, threads: threads)
         speeds[source, threads] = measured
         return measured
@@ -173,7 +174,8 @@ package struct Evaluation {
                 let queries = found.queries(sample: options.sample)
                 guard !queries.isEmpty else {
                     throw AgentError.nothingToEvaluate(
-                        reason: "no two \(found.unit)s have the same label (by \(options.labels.description))")
+                        reason: "no two \(found.unit)s have the same label (by \(options.labels.description))"
+                    )
                 }
                 let progress = progress
                 let quality = try RetrievalQuality(
@@ -193,7 +195,8 @@ package struct Evaluation {
             return Report(
                 labelledBy: options.labels.description, unit: things.unit, things: things.vectors.count,
                 queries: things.queries(sample: options.sample).count, labels: Set(things.labels).count,
-                unlabelled: things.unlabelled, alone: things.vectors.count - things.queries(sample: nil).count,
+                unlabelled: things.unlabelled,
+                alone: things.vectors.count - things.queries(sample: nil).count,
                 k: options.k, models: models.sorted { $0.meanAveragePrecision > $1.meanAveragePrecision })
         }
     }

@@ -31,10 +31,12 @@ package enum EvaluationLabels: Hashable, Sendable {
             throw .badTable(file: file, reason: "\(error)")
         }
         let names = table.header.map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
-        guard let label = names.firstIndex(of: "label"), let key = names.firstIndex(where: keys.contains) else {
+        guard let label = names.firstIndex(of: "label"), let key = names.firstIndex(where: keys.contains)
+        else {
             throw .badTable(
                 file: file,
-                reason: "its first line has to name the columns \"product\" (or \"photo\") and \"label\"; it names "
+                reason:
+                    "its first line has to name the columns \"product\" (or \"photo\") and \"label\"; it names "
                     + table.header.joined(separator: ", "))
         }
         var labels: [String: String] = [:]

@@ -14,7 +14,7 @@ final class ModelAtWork: Sendable {
     init(_ source: ModelSource, settings: Settings, executable: String, describesAll: Bool = false) {
         self.source = source
         network = ModelLoader(
-            source, threads: settings.effectiveThreads, cache: settings.cacheFolder.map(NetworkCache.init))
+            source, threads: settings.effectiveThreads, cache: settings.networkCache)
         workers = PhotoWorkers(
             settings: settings, shapes: source.shapes, executable: executable, describesAll: describesAll)
     }
@@ -24,6 +24,12 @@ final class ModelAtWork: Sendable {
         EmbeddingPipeline(
             folder: settings.imagesFolder, workers: workers, fileLimit: settings.maxFileBytes,
             followsLinks: settings.followsLinks, model: network, threads: settings.effectiveThreads)
+    }
+}
+
+extension Settings {
+    var networkCache: NetworkCache? {
+        cacheFolder.map { NetworkCache(folder: $0, maxBytes: maxCachedBytes) }
     }
 }
 

@@ -54,7 +54,7 @@ package struct ModelCheck: Codable, Hashable, Sendable {
         let (model, loadSeconds) = try timed(nil)
         var cachedSeconds: Double?
         let other: Model
-        if let cache = settings.cacheFolder.map(NetworkCache.init) {
+        if let cache = settings.networkCache {
             _ = try timed(cache)
             (other, cachedSeconds) = try timed(cache)
         } else {

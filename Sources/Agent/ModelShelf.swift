@@ -74,7 +74,7 @@ package struct ModelShelf {
             if speed == nil {
                 progress(name)
                 let model = try found.load(
-                    threads: settings.effectiveThreads, cache: settings.cacheFolder.map(NetworkCache.init))
+                    threads: settings.effectiveThreads, cache: settings.networkCache)
                 let measured = try ModelSpeed.measured(
                     model, shapes: found.shapes, threads: settings.effectiveThreads)
                 speeds[found, settings.effectiveThreads] = measured

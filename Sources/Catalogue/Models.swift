@@ -152,7 +152,9 @@ extension Catalogue {
             while let row = try rows.next() {
                 guard let digest = ContentDigest(bytes: row["digest"] as Data),
                     let embedding = Embedding(littleEndianBytes: row["vector"] as Data)
-                else { throw CatalogueError.damaged(file: self.file, message: "a vector is not of unit length") }
+                else {
+                    throw CatalogueError.damaged(file: self.file, message: "a vector is not of unit length")
+                }
                 embeddings[digest] = embedding
             }
             return embeddings

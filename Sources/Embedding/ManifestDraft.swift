@@ -61,7 +61,7 @@ package struct ManifestDraft: Sendable {
 
     /// The network's file.
     package let file: String
-    package let interface: NetworkInterface
+    package private(set) var interface: NetworkInterface
     package var name: String
     package var licence: String?
     package var source: String?
@@ -133,6 +133,16 @@ package struct ManifestDraft: Sendable {
     /// The outputs that may be an embedding, in words.
     package var outputChoices: [String] {
         interface.outputs.filter(\.isFloating).map { "\($0.name), \($0.text)" }
+    }
+
+    /// Asks the network what its outputs are once its input has the size of one picture.
+    ///
+    /// - Throws: `ModelError` where it cannot have that.
+    package mutating func settleSize() throws(ModelError) {
+        guard let width, let height else { return }
+        let shape = inputLayout == .nchw ? [1, 3, height, width] : [1, height, width, 3]
+        guard input.dimensions != shape else { return }
+        interface = try NetworkInterface(file: file, shape: (input.name, shape))
     }
 
     /// The manifest as TOML.

@@ -40,6 +40,8 @@ package struct ModelSource: Hashable, Sendable {
         let weight: Double
         /// Of the network's bytes.
         let content: ContentDigest
+        /// How many these are.
+        let bytes: Int
     }
 
     package let recipe: Recipe
@@ -92,11 +94,7 @@ package struct ModelSource: Hashable, Sendable {
     /// The pictures of a photo that `EmbeddingLane` wants.
     package var shapes: [PictureShape] { recipe.parts.map(\.shape) }
     /// The bytes of the networks' files.
-    package var fileBytes: Int {
-        members.reduce(0) { sum, member in
-            sum + ModelFiles.all(of: member.file).reduce(0) { $0 + (ModelFiles.size($1) ?? 0) }
-        }
-    }
+    package var fileBytes: Int { members.reduce(0) { $0 + $1.bytes } }
 
     /// Compiles the networks for this CPU, which takes a good part of a second.
     ///
@@ -116,8 +114,8 @@ package struct ModelSource: Hashable, Sendable {
                 let key =
                     "\(member.content) \(member.manifest.meaning) \(threads) \(openVINOVersion()) \(precision.rawValue)"
                 network = try cache.load(
-                    "\(member.manifest.name)-\(precision.rawValue)", key: ContentDigest(of: key.utf8), compile
-                )
+                    "\(member.manifest.name)-\(precision.rawValue)", bytes: member.bytes,
+                    key: ContentDigest(of: key.utf8), compile)
             } else {
                 network = try compile(cache: nil)
             }
@@ -133,15 +131,18 @@ extension ModelSource.Member {
         file = "\(folder)/\(manifest.file)"
         self.weight = weight
         var digests: [ContentDigest] = []
+        var size = 0
         for file in ModelFiles.all(of: file) {
             guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: file), options: .mappedIfSafe) else {
                 throw .missingFile(file: file)
             }
             digests.append(ContentDigest(of: bytes))
+            size += bytes.count
         }
         guard digests[0] == manifest.sha256 else {
             throw .damaged(file: file, expected: "\(manifest.sha256)", found: "\(digests[0])")
         }
+        bytes = size
         content =
             digests.count == 1
             ? digests[0] : ContentDigest(of: digests.map(\.description).joined(separator: " ").utf8)
@@ -153,9 +154,5 @@ package enum ModelFiles {
     /// OpenVINO IR keeps its weights in a second file of the same name.
     package static func all(of file: String) -> [String] {
         file.hasSuffix(".xml") ? [file, "\(file.dropLast(3))bin"] : [file]
-    }
-
-    static func size(_ file: String) -> Int? {
-        (try? FileManager.default.attributesOfItem(atPath: file))?[.size] as? Int
     }
 }

@@ -8,18 +8,23 @@ import Products
 /// so is one that OpenVINO does not take. Where nothing can be kept, nothing is.
 package struct NetworkCache: Hashable, Sendable {
     package let folder: String
+    /// A larger network is not kept: it takes as long to read it as to compile it.
+    package let maxBytes: Int
 
     private static let list = "sha256sums"
 
-    package init(folder: String) { self.folder = folder }
+    package init(folder: String, maxBytes: Int) { (self.folder, self.maxBytes) = (folder, maxBytes) }
 
     /// - Parameters:
+    ///   - bytes: the size of the network's files.
     ///   - name: of the network; the folders of the same name that are kept for another key are removed.
     ///   - key: all that the compiled form depends on.
     ///   - compile: given a folder to read from and to write to, or none.
     func load(
-        _ name: String, key: ContentDigest, _ compile: (String?) throws(ModelError) -> CompiledNetwork
+        _ name: String, bytes: Int, key: ContentDigest,
+        _ compile: (String?) throws(ModelError) -> CompiledNetwork
     ) throws(ModelError) -> CompiledNetwork {
+        guard bytes <= maxBytes else { return try compile(nil) }
         // Not in the name: it says nothing that the key does not.
         let prefix = "\(name.replacing("/", with: "-"))-"
         let own = "\(folder)/\(prefix)\("\(key)".prefix(16))"
@@ -33,10 +38,9 @@ package struct NetworkCache: Hashable, Sendable {
         do throws(ModelError) {
             network = try compile(own)
         } catch {
-            // It may be the fault of what was kept.
-            guard !files(in: own).isEmpty else { throw error }
+            // It may be the fault of what was kept, or of a disk that is full.
             empty(own)
-            network = try compile(own)
+            return try compile(nil)
         }
         if listed(in: own).isEmpty {
             let text = sums(of: own).sorted { $0.key < $1.key }.map { "\($0.value)  \($0.key)\n" }

@@ -109,10 +109,14 @@ func openVINOVersion() -> String {
 
 extension NetworkInterface {
     /// Reads what a network's file says of its inputs and outputs.
-    package init(file: String) throws(ModelError) {
+    ///
+    /// - Parameter shape: what an input is given; nil for none. Outputs depend on it.
+    package init(file: String, shape: (input: String, dimensions: [Int])? = nil) throws(ModelError) {
         let core: OpaquePointer = try created("starting") { ov_core_create(&$0) }
         defer { ov_core_free(core) }
-        self = try Network(core: core, file: file).interface()
+        let network = try Network(core: core, file: file)
+        if let shape { try network.reshape(shape.input, to: shape.dimensions, of: file) }
+        self = try network.interface()
     }
 }
 
@@ -149,7 +153,7 @@ private struct Network: ~Copyable {
         try refuse(found.objectionToInput(of: manifest))
         let shape = manifest.inputShape
         if found.inputs[0].dimensions != shape {
-            try reshape(to: shape, manifest)
+            try reshape(manifest.input.name, to: shape, of: manifest.name)
             found = try interface()
         }
         try refuse(found.objectionToOutput(of: manifest))
@@ -158,16 +162,16 @@ private struct Network: ~Copyable {
         return types.allSatisfy { $0 == "float32" } ? self : try converted(for: manifest)
     }
 
-    private borrowing func reshape(to shape: [Int], _ manifest: ModelManifest) throws(ModelError) {
+    /// - Parameter model: its name, for errors.
+    borrowing func reshape(_ input: String, to shape: [Int], of model: String) throws(ModelError) {
         var partial = ov_partial_shape_t()
         try check(
             "making a shape",
             ov_partial_shape_create_static(Int64(shape.count), shape.map(Int64.init), &partial))
         defer { ov_partial_shape_free(&partial) }
-        guard ov_model_reshape_input_by_name(model, manifest.input.name, partial) == OK else {
+        guard ov_model_reshape_input_by_name(self.model, input, partial) == OK else {
             throw .wrongInterface(
-                model: manifest.name,
-                reason: "its input \(manifest.input.name) cannot be given the shape \(shape)")
+                model: model, reason: "its input \(input) cannot be given the shape \(shape)")
         }
     }
 

@@ -36,7 +36,8 @@ package struct RetrievalQuality: Hashable, Sendable {
             let query = queries[index]
             rows.withUnsafeBufferPointer { rows in
                 imgrec_dot_rows_in_double(
-                    rows.baseAddress! + query * dimension, rows.baseAddress!, vectors.count, dimension, &scores)
+                    rows.baseAddress! + query * dimension, rows.baseAddress!, vectors.count, dimension,
+                    &scores)
             }
             let own = Figures(scores: scores, labels: labels, query: query, k: kept)
             figures.withLock { $0[index] = own }

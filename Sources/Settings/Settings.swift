@@ -85,6 +85,7 @@ package struct Settings: Hashable, Sendable {
     package var backgroundPercent: Int
     /// Where what is compiled is kept; nil for nowhere.
     package var cacheFolder: String?
+    package var maxCachedBytes: Int
     package var logLevel: String
 
     /// Where settings are looked for unless a command names another file.
@@ -177,6 +178,7 @@ package struct Settings: Hashable, Sendable {
             case "none": nil
             default: folder(.cacheFolder)
             }
+        maxCachedBytes = integer(.maxCachedBytes)
         logLevel = string(.logLevel)
         try check(file: file)
     }

@@ -120,6 +120,9 @@ extension SettingsKey {
         "cache", "folder", .string, default: "\"\"",
         "Where networks that were made ready for this CPU are kept, so that the next start is quicker. Empty: cache in "
             + "the state folder, but /var/cache/... for a state folder /var/lib/...; \"none\": nowhere.")
+    static let maxCachedBytes = SettingsKey(
+        "cache", "max_network_bytes", .integer(0...1 << 40), default: "134_217_728",
+        "A larger network is not kept: it takes as long to read it as to make it ready again.")
     static let backgroundPercent = SettingsKey(
         "performance", "background_percent", .integer(1...100), default: "50",
         "When model.name is changed, the agent goes on serving with the model it had while it embeds all photos with the "
@@ -175,7 +178,7 @@ extension SettingsKey {
         runtimeFolder, recommendationCount, modelName, modelPrecision, modelFolder, ensembleModels,
         ensembleWeights, fit,
         shortSide, filter, trim, trimTolerance, trimMargin, background, sandbox, workerTimeout, workerMemory,
-        threads, backgroundPercent, cacheFolder,
+        threads, backgroundPercent, cacheFolder, maxCachedBytes,
         logLevel,
     ]
 

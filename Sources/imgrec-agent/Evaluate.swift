@@ -37,7 +37,8 @@ struct Evaluate: ParsableCommand {
     @Option(name: [.customShort("k"), .customLong("at")], help: "How many of the nearest count.")
     var at = 5
 
-    @Option(help: "Look for so many, evenly chosen: all take a time that grows with the square of their number.")
+    @Option(
+        help: "Look for so many, evenly chosen: all take a time that grows with the square of their number.")
     var sample: Int?
 
     @Flag(help: "Print as JSON.")
@@ -66,7 +67,8 @@ struct Evaluate: ParsableCommand {
         let display = ProgressDisplay(isQuiet: quiet, notifier: .none)
         let report = try reportingErrors { [options] () throws(AgentError) in
             defer { display.finish() }
-            let evaluation = try Evaluation(settings: settings, executable: executablePath, options: options) {
+            let evaluation = try Evaluation(settings: settings, executable: executablePath, options: options)
+            {
                 display.show($0)
             }
             if !quiet {
@@ -87,11 +89,14 @@ struct Evaluate: ParsableCommand {
                 + (report.alone > 0 ? ", \(report.alone) are the only ones of their label" : "")
                 + (report.unlabelled > 0 ? ", \(report.unlabelled) without a label were left out" : "") + "."
         ]
-        var rows = [["model", "dimension", "precision@\(report.k)", "mean average precision", "photos/s", "failed"]]
+        var rows = [
+            ["model", "dimension", "precision@\(report.k)", "mean average precision", "photos/s", "failed"]
+        ]
         for model in report.models {
             rows.append([
                 model.model, "\(model.dimension)", String(format: "%.4f", model.precisionAtK),
-                String(format: "%.4f", model.meanAveragePrecision), String(format: "%.1f", model.photosPerSecond),
+                String(format: "%.4f", model.meanAveragePrecision),
+                String(format: "%.1f", model.photosPerSecond),
                 "\(model.failed)",
             ])
         }

@@ -105,6 +105,7 @@ struct ModelsAdd: ParsableCommand {
             shortSide, pooling, power, firstToken
         )
         if isatty(STDIN_FILENO) == 1 { ask(&draft) }
+        do throws(ModelError) { try draft.settleSize() } catch { throw .model(error) }
         return draft
     }
 

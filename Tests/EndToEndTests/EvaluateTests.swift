@@ -49,12 +49,15 @@ struct EvaluateTests {
     private func compare(_ shop: Shop, by: String, k: Int) throws {
         let both = Self.models.joined(separator: "+")
         let result = try shop.run(
-            "evaluate", "--json", "--labels", by, "--at", "\(k)", "--models", "\(Self.models[0]),\(Self.models[1]),\(both)")
+            "evaluate", "--json", "--labels", by, "--at", "\(k)", "--models",
+            "\(Self.models[0]),\(Self.models[1]),\(both)")
         try #require(result.code == 0, "\(result.errors)")
         #expect(result.errors.contains("about"))
         let found: Evaluated = try result.json()
         #expect(found.models.count == 3)
-        #expect(found.models.map(\.meanAveragePrecision) == found.models.map(\.meanAveragePrecision).sorted(by: >))
+        #expect(
+            found.models.map(\.meanAveragePrecision) == found.models.map(\.meanAveragePrecision).sorted(by: >)
+        )
         for model in found.models {
             let expected = try expected(
                 shop, by: by, k, model.model == both ? Self.models : [model.model])
@@ -93,16 +96,18 @@ struct EvaluateTests {
         }
         try compare(shop, by: "products", k: 5)
         var table = "product,label\n"
-        for (number, product) in ["dress/dress-001", "hat/hat-002", "shirt/shirt-005", "dress/dress-006", "\"pants/pants-001\""]
-            .enumerated()
-        {
+        for (number, product) in [
+            "dress/dress-001", "hat/hat-002", "shirt/shirt-005", "dress/dress-006", "\"pants/pants-001\"",
+        ]
+        .enumerated() {
             table += "\(product),\(number % 2 == 0 ? "\"even, so to speak\"" : "odd")\n"
         }
         table += "skirt/skirt-001,alone\nnowhere,odd\n"
         try shop.folder.write("labels.csv", Array(table.utf8))
         try compare(shop, by: "\(shop.folder.path)/labels.csv", k: 2)
         let found: Evaluated = try shop.run(
-            "evaluate", "--json", "--quiet", "--labels", "\(shop.folder.path)/labels.csv").json()
+            "evaluate", "--json", "--quiet", "--labels", "\(shop.folder.path)/labels.csv"
+        ).json()
         #expect(found.queries == 5 && found.alone == 1 && found.unlabelled > 40)
     }
 
@@ -111,13 +116,16 @@ struct EvaluateTests {
         let shop = try Shop(perCategory: 2)
         let found: Evaluated = try shop.run("evaluate", "--json", "--quiet").json()
         #expect(found.models.map(\.embedded) == [20] && found.queries == 20)
-        #expect(try shop.run("evaluate", "--labels", "/nowhere.csv").errors.contains("there is no file /nowhere.csv"))
+        #expect(
+            try shop.run("evaluate", "--labels", "/nowhere.csv").errors.contains(
+                "there is no file /nowhere.csv"))
         try shop.folder.write("labels.csv", Array("a,b\n1,2\n".utf8))
         let table = try shop.run("evaluate", "--labels", "\(shop.folder.path)/labels.csv")
         #expect(table.code == 65 && table.errors.contains("it names a, b"))
         let none = try shop.run("evaluate", "--quiet", "--labels", "products")
         #expect(none.code == 65 && none.errors.contains("no two photos have the same label"))
-        #expect(try shop.run("evaluate", "--models", "resnet").errors.contains("There is: efficientnet-lite0"))
+        #expect(
+            try shop.run("evaluate", "--models", "resnet").errors.contains("There is: efficientnet-lite0"))
         #expect(try shop.run("evaluate", "--models", "a*x").errors.contains("names no model"))
     }
 }
