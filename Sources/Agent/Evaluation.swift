@@ -218,7 +218,7 @@ package struct Evaluation {
         var done = 0
         var digests: [ContentDigest: Products.Embedding] = [:]
         var waiting: [(ImagePath, ContentDigest)] = []
-        _ = try work.pipeline(settings).run(missing, isEmbedded: { _ in false }) { outcomes in
+        func take(_ outcomes: [(index: Int, outcome: EmbeddingPipeline.Outcome)]) {
             for (index, outcome) in outcomes {
                 switch outcome {
                 case .embedded(_, let digest, let vector, _):
@@ -231,6 +231,8 @@ package struct Evaluation {
             done += outcomes.count
             progress(.embedding(done: done, of: missing.count))
         }
+        let isEmbedded: @Sendable (ContentDigest) -> Bool = { _ in false }
+        _ = try work.pipeline(settings).run(missing, isEmbedded: isEmbedded, receive: take)
         // Copies of a photo.
         for (path, digest) in waiting { found[path] = digests[digest] }
         return (photos.compactMap { photo in found[photo.path].map { (photo.path, $0) } }, missing.count)
