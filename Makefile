@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-sanitized bench bench-neighbours soak fuzz install uninstall format lint clean dependencies toolchain
+.PHONY: help demo build test test-all test-sanitized compare bench bench-neighbours soak fuzz install uninstall format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -12,6 +12,8 @@ help:
 	@echo 'make install           install it with its units under PREFIX (default /usr/local)'
 	@echo 'make uninstall         take that away again'
 	@echo 'make test              run every test'
+	@echo 'make test-all          also compare with Keras and PyTorch, and change the model of 5,000 products'
+	@echo 'make compare           compare models with Keras and PyTorch, over real photos'
 	@echo 'make test-sanitized     run the imaging tests with the address sanitizer'
 	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
 	@echo 'make bench-neighbours  measure the neighbour table beside FAISS and numpy'
@@ -39,10 +41,19 @@ demo: build
 test: toolchain
 	@Scripts/install-debian-packages test
 	@Scripts/fetch-openvino
-	@Scripts/fetch-model
+	@Scripts/fetch-model efficientnet-lite0 efficientnet-lite1 efficientnet-lite2
 	@Scripts/make-test-fixtures
 	@echo '==> building and running the tests; the first time takes some minutes'
 	@swift test
+
+test-all: test compare
+	@Scripts/change-model
+	@Scripts/test-sanitized
+
+compare: build
+	@Scripts/install-debian-packages test
+	@Scripts/compare-with-keras
+	@Scripts/compare-with-pytorch
 
 test-sanitized:
 	@Scripts/test-sanitized

@@ -123,8 +123,8 @@ struct ModelsCheck: ParsableCommand {
         if let golden = check.golden {
             row(
                 "golden",
-                "\(golden.isWithin ? "" : "WRONG: ")largest difference of \(golden.values) values "
-                    + String(format: "%.2g, allowed %.2g", golden.largestDifference, golden.tolerance))
+                "\(golden.isWithin || check.precision != "f32" ? "" : "WRONG: ")largest difference of \(golden.values) values "
+                    + String(format: "%.2g, allowed %.2g with f32", golden.largestDifference, golden.tolerance))
         } else {
             row("golden", "the manifest brings no values")
         }
