@@ -14,7 +14,7 @@ struct HostilePhotoTests {
         return Dictionary(uniqueKeysWithValues: report.failed.map { ($0.path, $0.reason) })
     }
 
-    /// A photo that takes long to decode, far beyond a second: all of its scans lead over 60 megapixels.
+    /// A photo that takes long to decode, far beyond a second: all of its scans lead over 99 megapixels.
     private func addSlowPhoto(_ shop: Shop, _ name: String) throws {
         try shop.folder.write("photos/\(name)", try Repository.fixture("slow/slow.jpg"))
     }

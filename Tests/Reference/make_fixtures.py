@@ -471,13 +471,13 @@ def imaging_fixtures(photos, folder):
     orientation_fixtures(fixtures, photo, small)
     (folder.parent / "imaging.json").write_text(json.dumps(fixtures.cases))
 
-    # Little to read and much to do: each of its scans leads over 60 megapixels.
+    # Much to do: noise in each colour, and each of the scans leads over 99 megapixels.
     slow = folder.parent / "slow"
     slow.mkdir(exist_ok=True)
-    tile = Image.effect_noise((1000, 1000), 60).convert("RGB")
-    sheet = Image.new("RGB", (10_000, 6_000))
+    tile = Image.merge("RGB", [Image.effect_noise((1000, 1000), 60) for _ in range(3)])
+    sheet = Image.new("RGB", (10_000, 9_900))
     for left in range(0, 10_000, 1000):
-        for top in range(0, 6_000, 1000):
+        for top in range(0, 9_900, 1000):
             sheet.paste(tile, (left, top))
     (slow / "slow.jpg").write_bytes(encoded(sheet, "JPEG", progressive=True, quality=40, subsampling=0))
 
