@@ -99,90 +99,97 @@ package struct ModelShelf {
 
     // MARK: Adding
 
-    /// Puts a model among the user's own: copies the network and writes its manifest, or copies a folder that has one.
+    /// Puts a network with the manifest of a draft among the user's own models.
     ///
-    /// - Parameter draft: what is known of it; nil for a folder with a manifest.
-    /// - Returns: the model's name and its folder.
-    package func add(path: String, draft: ManifestDraft?, replaces: Bool) throws(AgentError) -> (
-        name: String, folder: String
-    ) {
-        let name: String
-        var files: [String]
-        let manifest: String
-        if let draft {
-            files = ModelFiles.all(of: draft.file)
-            name = draft.name
-            guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: draft.file), options: .mappedIfSafe)
-            else {
-                throw .model(.missingFile(file: draft.file))
-            }
-            do throws(ManifestDraft.Failure) {
-                manifest = try draft.text(sha256: ContentDigest(of: bytes))
-            } catch {
-                throw .badModel(reason: error.description)
-            }
-        } else {
-            let read = try inRooms { try ModelManifest(folder: path) }
-            name = read.name
-            files = ModelFiles.all(of: "\(path)/\(read.file)")
-            manifest =
-                (try? String(contentsOfFile: "\(path)/\(ModelManifest.fileName)", encoding: .utf8)) ?? ""
+    /// - Returns: the model's folder.
+    package func add(_ draft: ManifestDraft, replaces: Bool) throws(AgentError) -> String {
+        guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: draft.file), options: .mappedIfSafe)
+        else {
+            throw .model(.missingFile(file: draft.file))
         }
+        let manifest: String
+        do throws(ManifestDraft.Failure) {
+            manifest = try draft.text(sha256: ContentDigest(of: bytes))
+        } catch {
+            throw .badModel(reason: error.description)
+        }
+        return try add(draft.name, draft.file, manifest: manifest, replaces: replaces)
+    }
+
+    /// Puts a copy of a model's folder among the user's own models.
+    ///
+    /// - Returns: the model's name and its folder.
+    package func add(folder: String, replaces: Bool) throws(AgentError) -> (name: String, folder: String) {
+        let manifest = try inRooms { try ModelManifest(folder: folder) }
+        let file = "\(folder)/\(ModelManifest.fileName)"
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw .model(.noManifest(folder: folder))
+        }
+        let network = "\(folder)/\(manifest.file)"
+        return (manifest.name, try add(manifest.name, network, manifest: text, replaces: replaces))
+    }
+
+    private func add(_ name: String, _ network: String, manifest: String, replaces: Bool) throws(AgentError)
+        -> String
+    {
+        guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
+            throw .badModel(reason: ManifestDraft.Failure.badName(name).description)
+        }
+        if settings.modelFolder == nil { try checkOwner() }
         let target = "\(library.own)/\(name)"
         let manager = FileManager.default
-        let isInPlace = files.allSatisfy {
-            URL(fileURLWithPath: $0).deletingLastPathComponent().path == target
-        }
-        guard replaces || isInPlace || !manager.fileExists(atPath: target) else {
+        let isInPlace = URL(fileURLWithPath: network).deletingLastPathComponent().path == target
+        let isTaken = manager.fileExists(atPath: target)
+        guard replaces || isInPlace || !isTaken else {
             throw .badModel(
                 reason:
                     "there is a model \(target) already. To replace it: --force; or give another name: --name"
             )
         }
-        if isInPlace { files = [] }
         // Beside its place until it is whole and has been tried.
-        let made = "\(library.own)/.adding-\(getpid())"
-        defer { try? manager.removeItem(atPath: made) }
+        let (made, old) = ("\(library.own)/.added-\(getpid())", "\(library.own)/.replaced-\(getpid())")
+        defer { for path in [made, old] { try? manager.removeItem(atPath: path) } }
         do {
             try manager.createDirectory(atPath: made, withIntermediateDirectories: true)
-            for file in isInPlace ? ModelFiles.all(of: draft?.file ?? "") : files {
+            for file in ModelFiles.all(of: network) {
                 let own = "\(made)/\(URL(fileURLWithPath: file).lastPathComponent)"
-                if isInPlace {
-                    try manager.linkItem(atPath: file, toPath: own)
-                } else {
-                    try manager.copyItem(atPath: file, toPath: own)
-                }
+                try manager.copyItem(atPath: file, toPath: own)
             }
             try Data(manifest.utf8).write(to: URL(fileURLWithPath: "\(made)/\(ModelManifest.fileName)"))
         } catch {
             throw .cannotWrite(file: made, reason: error.localizedDescription)
         }
         try inRooms {
-            let trial = ModelLibrary(folders: [library.own])
+            let trial = URL(fileURLWithPath: made).lastPathComponent
             let source = try ModelSource(
-                named: URL(fileURLWithPath: made).lastPathComponent, in: trial, precision: .f32,
+                named: trial, in: ModelLibrary(folders: [library.own]), precision: .f32,
                 readerVersion: PhotoReader.version)
             _ = try source.load(threads: 1)
         }
         do {
-            if manager.fileExists(atPath: target) { try manager.removeItem(atPath: target) }
+            if isTaken { try manager.moveItem(atPath: target, toPath: old) }
             try manager.moveItem(atPath: made, toPath: target)
         } catch {
             throw .cannotWrite(file: target, reason: error.localizedDescription)
         }
-        return (name, target)
+        return target
+    }
+
+    /// Root would leave files behind that the agent's user cannot change.
+    private func checkOwner() throws(AgentError) {
+        if geteuid() == 0, let owner = otherOwner(of: settings.stateFolder) {
+            throw .notOwner(stateFolder: settings.stateFolder, owner: owner)
+        }
     }
 
     // MARK: Pruning
 
     /// Removes what is kept of models that are neither in service nor to take over.
-    package static func prune(settings: Settings) throws(AgentError) -> [Pruned] {
+    package func prune() throws(AgentError) -> [Pruned] {
         guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder) else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
-        if geteuid() == 0, let owner = otherOwner(of: settings.stateFolder) {
-            throw .notOwner(stateFolder: settings.stateFolder, owner: owner)
-        }
+        try checkOwner()
         return try inRooms { try catalogue.prune() }.map {
             Pruned(name: $0.record.name, precision: $0.record.precision, embeddings: $0.embeddings)
         }

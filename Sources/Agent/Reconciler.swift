@@ -337,6 +337,10 @@ package final class Reconciler {
     /// - Parameter isOver: when it is true no further photo is begun; called from several threads.
     func prepareChange(isOver: @escaping @Sendable () -> Bool) throws(AgentError) -> ModelChange.Step {
         try inRooms {
+            // Without the folder every photo would seem to fail.
+            guard access(settings.imagesFolder, R_OK | X_OK) == 0 else {
+                throw FolderScanError.missing(folder: settings.imagesFolder)
+            }
             let opened = try open()
             guard let change else { return ModelChange.Step(embedded: 0, isThrough: false) }
             let step = try change.step(opened.catalogue, isOver: isOver)

@@ -40,7 +40,8 @@ package struct ModelLibrary: Sendable {
         let manager = FileManager.default
         let names = folders.flatMap { folder in
             ((try? manager.contentsOfDirectory(atPath: folder)) ?? []).filter {
-                manager.fileExists(atPath: "\(folder)/\($0)/\(ModelManifest.fileName)")
+                // What begins with a dot is in the making, or was.
+                !$0.hasPrefix(".") && manager.fileExists(atPath: "\(folder)/\($0)/\(ModelManifest.fileName)")
             }
         }
         return Set(names).sorted()

@@ -152,7 +152,8 @@ struct ModelsPrune: ParsableCommand {
 
     func run() throws {
         let settings = try settings.load()
-        let pruned = try reportingErrors { () throws(AgentError) in try ModelShelf.prune(settings: settings) }
+        let shelf = ModelShelf(settings: settings, executable: executablePath)
+        let pruned = try reportingErrors { () throws(AgentError) in try shelf.prune() }
         if json { return try printJSON(pruned) }
         guard !pruned.isEmpty else { return print("There are no vectors of other models.") }
         for model in pruned {

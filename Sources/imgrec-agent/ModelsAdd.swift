@@ -79,9 +79,11 @@ struct ModelsAdd: ParsableCommand {
             guard FileManager.default.fileExists(atPath: path) else {
                 throw .badModel(reason: "there is no file or folder \(path)")
             }
-            let hasManifest = FileManager.default.fileExists(atPath: "\(path)/\(ModelManifest.fileName)")
-            let draft = hasManifest ? nil : try draft(path)
-            return try shelf.add(path: path, draft: draft, replaces: force)
+            if FileManager.default.fileExists(atPath: "\(path)/\(ModelManifest.fileName)") {
+                return try shelf.add(folder: path, replaces: force)
+            }
+            let draft = try draft(path)
+            return (draft.name, try shelf.add(draft, replaces: force))
         }
         print("Added \(printable(name)) in \(folder).")
         print("To see whether it does what it should: imgrec-agent models check \(printable(name))")
