@@ -103,13 +103,10 @@ package struct ModelShelf {
     ///
     /// - Returns: the model's folder.
     package func add(_ draft: ManifestDraft, replaces: Bool) throws(AgentError) -> String {
-        guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: draft.file), options: .mappedIfSafe)
-        else {
-            throw .model(.missingFile(file: draft.file))
-        }
+        let digests = try inRooms { try ModelFiles.read(draft.file).digests }
         let manifest: String
         do throws(ManifestDraft.Failure) {
-            manifest = try draft.text(sha256: ContentDigest(of: bytes))
+            manifest = try draft.text(digests: digests)
         } catch {
             throw .badModel(reason: error.description)
         }

@@ -147,9 +147,9 @@ package struct ManifestDraft: Sendable {
 
     /// The manifest as TOML.
     ///
-    /// - Parameter sha256: of the network's file.
+    /// - Parameter digests: of the network's files.
     /// - Throws: `Failure.unknown` for what the file does not tell and nobody has said.
-    package func text(sha256: ContentDigest) throws(Failure) -> String {
+    package func text(digests: [ContentDigest]) throws(Failure) -> String {
         guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else { throw .badName(name) }
         guard let width, let height else {
             throw .unknown(what: "the size of the picture that it takes", flag: "--size 224")
@@ -182,10 +182,11 @@ package struct ManifestDraft: Sendable {
         }
         let (mean, scale) = normalisation.meanAndScale
         func list(_ values: [Double]) -> String { "[\(values.map { "\($0)" }.joined(separator: ", "))]" }
-        var lines = [
+        var lines: [String?] = [
             "[model]", "name = \(TOMLText.quoted(name))",
             "file = \(TOMLText.quoted(URL(fileURLWithPath: file).lastPathComponent))",
-            "sha256 = \"\(sha256)\"", "licence = \(TOMLText.quoted(licence))",
+            "sha256 = \"\(digests[0])\"", digests.count > 1 ? "weights_sha256 = \"\(digests[1])\"" : nil,
+            "licence = \(TOMLText.quoted(licence))",
             "source = \(TOMLText.quoted(source ?? "unknown"))", "",
             "[input]", "name = \(TOMLText.quoted(input.name))", "width = \(width)", "height = \(height)",
             "layout = \"\(inputLayout.rawValue)\"",
@@ -203,7 +204,7 @@ package struct ManifestDraft: Sendable {
         if isMap { lines.append("layout = \"\(outputLayout.rawValue)\"") }
         if let power { lines.append("p = \(power)") }
         if let firstToken { lines.append("first_token = \(firstToken)") }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.compactMap { $0 }.joined(separator: "\n") + "\n"
     }
 
     /// By the number of an output's dimensions.

@@ -8,6 +8,8 @@ package struct ModelManifest: Hashable, Sendable {
     /// The network's file, in the manifest's folder.
     package let file: String
     package let sha256: ContentDigest
+    /// Of the second file of OpenVINO IR; nil where the manifest does not say.
+    package let weightsSHA256: ContentDigest?
     package let licence: String
     package let source: String
     package let input: Input
@@ -113,12 +115,15 @@ extension ModelManifest {
         }
         licence = try string("model", "licence")
         source = try string("model", "source")
-        let hexadecimal = try string("model", "sha256")
-        guard let sha256 = ContentDigest(hexadecimal: hexadecimal) else {
-            throw wrong(
-                "model.sha256", expected: "64 hexadecimal digits", found: "the text \"\(hexadecimal)\"")
+        func digest(_ key: String, _ text: String) throws(TOMLError) -> ContentDigest {
+            guard let digest = ContentDigest(hexadecimal: text) else {
+                throw wrong(key, expected: "64 hexadecimal digits", found: "the text \"\(text)\"")
+            }
+            return digest
         }
-        self.sha256 = sha256
+        sha256 = try digest("model.sha256", try string("model", "sha256"))
+        let weights = document.string("model", "weights_sha256")
+        weightsSHA256 = if let weights { try digest("model.weights_sha256", weights) } else { nil }
 
         let scale = document.numbers("input", "scale") ?? [1, 1, 1]
         guard scale.allSatisfy({ $0 != 0 }) else {
@@ -185,6 +190,7 @@ extension ModelManifest {
         TOMLKey("model", "name", .string, isRequired: true),
         TOMLKey("model", "file", .string, isRequired: true),
         TOMLKey("model", "sha256", .string, isRequired: true),
+        TOMLKey("model", "weights_sha256", .string),
         TOMLKey("model", "licence", .string, isRequired: true),
         TOMLKey("model", "source", .string, isRequired: true),
         TOMLKey("input", "name", .string, isRequired: true),

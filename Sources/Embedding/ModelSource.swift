@@ -130,17 +130,12 @@ extension ModelSource.Member {
         manifest = try ModelManifest(folder: folder)
         file = "\(folder)/\(manifest.file)"
         self.weight = weight
-        var digests: [ContentDigest] = []
-        var size = 0
-        for file in ModelFiles.all(of: file) {
-            guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: file), options: .mappedIfSafe) else {
-                throw .missingFile(file: file)
+        let (digests, size) = try ModelFiles.read(file)
+        let expected = [manifest.sha256, manifest.weightsSHA256 ?? digests.last]
+        for (index, file) in ModelFiles.all(of: file).enumerated() {
+            if let expected = expected[index], expected != digests[index] {
+                throw .damaged(file: file, expected: "\(expected)", found: "\(digests[index])")
             }
-            digests.append(ContentDigest(of: bytes))
-            size += bytes.count
-        }
-        guard digests[0] == manifest.sha256 else {
-            throw .damaged(file: file, expected: "\(manifest.sha256)", found: "\(digests[0])")
         }
         bytes = size
         content =
@@ -154,5 +149,19 @@ package enum ModelFiles {
     /// OpenVINO IR keeps its weights in a second file of the same name.
     package static func all(of file: String) -> [String] {
         file.hasSuffix(".xml") ? [file, "\(file.dropLast(3))bin"] : [file]
+    }
+
+    /// The SHA-256 of each of a network's files, and the bytes that they have together.
+    package static func read(_ file: String) throws(ModelError) -> (digests: [ContentDigest], bytes: Int) {
+        var digests: [ContentDigest] = []
+        var size = 0
+        for file in all(of: file) {
+            guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: file), options: .mappedIfSafe) else {
+                throw .missingFile(file: file)
+            }
+            digests.append(ContentDigest(of: bytes))
+            size += bytes.count
+        }
+        return (digests, size)
     }
 }
