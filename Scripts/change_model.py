@@ -165,7 +165,7 @@ def main():
         same = contents(clean.output) == end
 
     print(f"{count} products, {added[0]} more while the model was changed from {OLD} to {NEW}, in {taken:.0f} s; "
-          f"killed when {kills[0]} and {kills[1]} were embedded")  # fmt: skip
+          f"killed when {' and '.join(map(str, kills))} were embedded")  # fmt: skip
     print(f"  a reader looked at the whole output {rounds} times, with indexes of {' and then '.join(models)}: {len(faults)} faults")
     print(f"  the end is {'' if same else 'NOT '}what a clean run writes, byte for byte ({len(end)} files)")
     for fault in faults[:10]:

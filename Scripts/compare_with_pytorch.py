@@ -4,6 +4,7 @@ good it is. Ends with 1 if one does not agree.
     usage: compare_with_pytorch.py PHOTOS DEPS
 """
 
+import json
 import pathlib
 import sys
 import tempfile
@@ -42,13 +43,6 @@ def lite_network(name, deps):
     return lambda image: network.extract_features(image).mean(dim=(2, 3))
 
 
-def golden_difference(folder, vector):
-    """How far the manifest's golden values are from a framework's vector of the test card."""
-    golden = tomllib.loads((folder / "manifest.toml").read_text())["golden"]["values"]
-    unit = vector / np.linalg.norm(vector)
-    return np.abs(np.array(golden) - unit[: len(golden)]).max()
-
-
 def main():
     photos, deps = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
     names = photo_names(photos)
@@ -82,7 +76,8 @@ def main():
             agent_rate = len(names) / shop.reconcile()
             unit = features / np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
             found = Comparison(shop, names, features, unit @ unit.T)
-        golden = golden_difference(folder, vector(model_folder.test_card()))
+            # By the agent, of the values that PyTorch gave for the manifest.
+            golden = json.loads(shop.command("models", "check", name, "--json"))["golden"]["largestDifference"]
         precision = f"{found.precision:.4f}" if is_lite else "-"
         print(f"{name:20} {'its own' if is_lite else WEIGHTS:9} {found.cosine:10.7f} {found.difference:10.1e} {found.same:7} {found.faults:6}"
               f" {golden:8.0e} {precision:>11} {agent_rate:8.1f} {torch_rate:9.1f}", flush=True)  # fmt: skip

@@ -28,7 +28,7 @@ package enum AgentError: Error, CustomStringConvertible {
     /// What is to be a model cannot be one.
     case badModel(reason: String)
     /// Photos that cannot be read now have no vector of the new model.
-    case modelIncomplete(photos: Int)
+    case modelIncomplete(photos: Int, first: String)
     /// The model that the settings name could not take over; the one in service goes on.
     case changeFailed(reason: String)
     /// The output folder has files of products that this catalogue does not know and that have no photo.
@@ -70,8 +70,8 @@ package enum AgentError: Error, CustomStringConvertible {
             "\(file) is no table of labels: \(reason)"
         case .nothingToEvaluate(let reason):
             "there is nothing to evaluate: \(reason)"
-        case .modelIncomplete(let photos):
-            "the model has changed, and photos that cannot be read now (\(photos)) have no vector of the new one, so nothing was published. Make them readable and run again; to leave them out: imgrec-agent reconcile --allow-mass-removal"
+        case .modelIncomplete(let photos, let first):
+            "\(photos) photos have no vector of the new model, the first is \(first). Make them readable, or put them back; to leave them out: imgrec-agent reconcile --allow-mass-removal"
         case .changeFailed(let reason):
             "the change to the model of the settings failed, and the one in service goes on: \(reason)"
         case .outputOfOthers(let folder, let missing, let products):

@@ -172,6 +172,8 @@ package final class AgentService: Service {
             let old = current.withLock { $0.settings }
             guard new != old else {
                 monitor.update { $0.settingsTrouble = nil }
+                // The model that they name may be another one by now.
+                ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
                 return log.notice("the settings are as they were")
             }
             guard new.runtimeFolder == old.runtimeFolder, new.logLevel == old.logLevel else {

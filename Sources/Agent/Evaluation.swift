@@ -43,10 +43,10 @@ package struct Evaluation {
 
     package struct Options: Sendable {
         package var labels = EvaluationLabels.folders
-        /// Names of models, or several with `+` between them; none for that of the settings.
-        package var models: [String] = []
+        /// Models, each of which may be several as one; none for that of the settings.
+        package var models: [[ModelChoice]] = []
         package var k = 5
-        /// Look for so many, chosen at random; nil for all.
+        /// Look for so many, evenly chosen in the order of their names; nil for all.
         package var sample: Int?
 
         package init() {}
@@ -68,21 +68,23 @@ package struct Evaluation {
             guard !options.models.isEmpty else {
                 return [try ModelSource(settings: settings, executable: executable)]
             }
-            return try options.models.map { text in
+            return try options.models.map { choices in
                 var own = settings
-                own.models = try Self.choices(text)
+                own.models = choices
                 return try ModelSource(settings: own, executable: executable)
             }
         }
     }
 
     /// `a`, `a+b`, or with weights `a*2+b`.
-    private static func choices(_ text: String) throws(AgentError) -> [ModelChoice] {
+    package static func choices(_ text: String) throws(AgentError) -> [ModelChoice] {
         var choices: [ModelChoice] = []
         for part in text.split(separator: "+", omittingEmptySubsequences: false) {
             let halves = part.split(separator: "*", omittingEmptySubsequences: false)
             let weight = halves.count == 2 ? Double(halves[1]) : 1
-            guard halves.count <= 2, !halves[0].isEmpty, let weight, weight > 0 else {
+            guard halves.count <= 2, !halves[0].isEmpty, let weight,
+                ModelChoice.weights.contains(weight)
+            else {
                 throw .badModel(
                     reason: "\"\(text)\" names no model. Write a name, or several: a+b, or a*2+b.")
             }
@@ -128,9 +130,10 @@ package struct Evaluation {
                 let embedded = try stored(of: source, catalogue)
                 let missing = photos.count { $0.digest.map { !embedded.contains($0) } ?? true }
                 embeddings += missing
-                seconds += Double(missing) / (try speed(of: source, &speeds) * Self.shareOfSpeed)
+                seconds += Double(missing) / (try speeds.speed(of: source, settings) * Self.shareOfSpeed)
                 let queries = Double(min(options.sample ?? photos.count, photos.count))
-                seconds += queries * Double(photos.count * source.dimension) / Self.productsPerSecond
+                let products = queries * Double(photos.count * source.dimension)
+                seconds += products / (Self.productsPerSecond * Double(settings.effectiveThreads))
             }
             return Estimate(seconds: seconds, photos: photos.count, embeddings: embeddings)
         }
@@ -140,15 +143,6 @@ package struct Evaluation {
     private static let shareOfSpeed = 0.7
     /// Multiplications of two values in a second when all pairs are compared, on one core of a common CPU: for estimates.
     private static let productsPerSecond = 1e9
-
-    private func speed(of source: ModelSource, _ speeds: inout KnownSpeeds) throws -> Double {
-        let threads = settings.effectiveThreads
-        if let known = speeds[source, threads] { return known }
-        let model = try source.load(threads: threads, cache: settings.networkCache)
-        let measured = try ModelSpeed.measured(model, shapes: source.shapes, threads: threads)
-        speeds[source, threads] = measured
-        return measured
-    }
 
     private func stored(of source: ModelSource, _ catalogue: Catalogue?) throws -> Set<ContentDigest> {
         guard let catalogue, let number = try catalogue.existingNumber(of: source.record) else { return [] }
@@ -173,6 +167,12 @@ package struct Evaluation {
                 let found = try Things(vectors, options.labels, table, settings)
                 let queries = found.queries(sample: options.sample)
                 guard !queries.isEmpty else {
+                    guard table.isEmpty || !found.vectors.isEmpty else {
+                        throw AgentError.nothingToEvaluate(
+                            reason:
+                                "none of the \(table.count) products or photos in \(options.labels.description) is in \(settings.imagesFolder)"
+                        )
+                    }
                     throw AgentError.nothingToEvaluate(
                         reason: "no two \(found.unit)s have the same label (by \(options.labels.description))"
                     )
@@ -186,7 +186,7 @@ package struct Evaluation {
                     Report.Model(
                         model: source.name, dimension: source.dimension, precisionAtK: quality.precisionAtK,
                         meanAveragePrecision: quality.meanAveragePrecision,
-                        photosPerSecond: (try speed(of: source, &speeds) * 10).rounded() / 10,
+                        photosPerSecond: (try speeds.speed(of: source, settings) * 10).rounded() / 10,
                         embedded: embedded, failed: photos.count - vectors.count,
                         seconds: (ContinuousClock.now - start).seconds))
                 things = found

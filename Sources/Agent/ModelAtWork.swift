@@ -28,6 +28,8 @@ final class ModelAtWork: Sendable {
 }
 
 extension Settings {
+    var precision: ModelSource.Precision { .init(rawValue: modelPrecision) ?? .f32 }
+
     var networkCache: NetworkCache? {
         cacheFolder.map { NetworkCache(folder: $0, maxBytes: maxCachedBytes) }
     }
@@ -78,6 +80,6 @@ extension ModelSource.Recipe {
                     name: choice.name, weight: choice.weight,
                     shape: settings.picture.applied(to: manifest.shape)))
         }
-        self.init(parts: parts, precision: .init(rawValue: settings.modelPrecision) ?? .f32)
+        self.init(parts: parts, precision: settings.precision)
     }
 }

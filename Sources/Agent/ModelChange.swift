@@ -11,13 +11,19 @@ final class ModelChange {
     let coming: ModelAtWork
     let number: ModelNumber
     private let settings: Settings
-    /// Contents that got no vector: their photos are tried once more when the model takes over.
-    private var failed: Set<ContentDigest> = []
+    /// Why contents got no vector.
+    private(set) var failures: [ContentDigest: Failure] = [:]
     /// Where the next step goes on.
     private var after: ContentDigest?
 
     private static let photosAtOnce = 1024
     private static let storedAtOnce = 64
+
+    struct Failure: Sendable {
+        let reason: String
+        /// Whether it would fail again: not where the photo cannot be read now, or is another one by now.
+        let isFinal: Bool
+    }
 
     struct Step: Sendable {
         let embedded: Int
@@ -55,14 +61,25 @@ final class ModelChange {
         let taken = try coming.pipeline(settings).run(
             images.map(\.path), isEmbedded: isEmbedded, isOver: isOver
         ) { outcomes in
-            for case (_, .embedded(_, let digest, let embedding, _)) in outcomes {
-                waiting.append((digest, embedding))
+            for (index, outcome) in outcomes {
+                let asked = images[index].digest
+                switch outcome {
+                case .embedded(_, let digest, let embedding, _):
+                    waiting.append((digest, embedding))
+                    if digest != asked { failures[asked] = Failure(reason: "it has changed", isFinal: false) }
+                case .refused(_, _, let reason): failures[asked] = Failure(reason: reason, isFinal: true)
+                case .lost(_, _, let reason), .unreadable(let reason):
+                    failures[asked] = Failure(reason: reason, isFinal: false)
+                case .vanished: failures[asked] = Failure(reason: "it is not there", isFinal: false)
+                case .known: break
+                }
             }
             if waiting.count >= Self.storedAtOnce { try store() }
         }
         if !waiting.isEmpty { try store() }
-        for image in images.prefix(taken) where !embedded.contains(image.digest) {
-            failed.insert(image.digest)
+        for image in images.prefix(taken)
+        where !embedded.contains(image.digest) && failures[image.digest] == nil {
+            failures[image.digest] = Failure(reason: "it has changed", isFinal: false)
         }
         after = images[taken - 1].digest
         return Step(embedded: embedded.count, isThrough: false)
@@ -71,7 +88,7 @@ final class ModelChange {
     private func next(of catalogue: Catalogue) throws -> [(path: ImagePath, digest: ContentDigest)] {
         while true {
             let images = try catalogue.unembeddedImages(of: number, after: after, limit: Self.photosAtOnce)
-            let untried = images.filter { !failed.contains($0.digest) }
+            let untried = images.filter { failures[$0.digest] == nil }
             if !untried.isEmpty || images.isEmpty { return untried }
             after = images.last?.digest
         }
@@ -81,20 +98,33 @@ final class ModelChange {
 /// When the next step of a change is due: the rest of the time is left to other programs.
 struct ChangePace {
     private let percent: Int
-    private(set) var next = ContinuousClock.now
+    /// Nil where there is nothing to do.
+    private(set) var next: ContinuousClock.Instant? = .now
+    private var failures = 0
 
-    /// How long after a step that went wrong the next is tried.
-    private static let pause = Duration.seconds(600)
+    /// How long after a step that went wrong the next is tried, at first and at last.
+    private static let (firstPause, longestPause) = (Duration.seconds(1), Duration.seconds(600))
 
     /// - Parameter percent: how much of the time steps may take.
     init(percent: Int) { self.percent = percent }
 
+    func isDue(at now: ContinuousClock.Instant) -> Bool { next.map { $0 <= now } ?? false }
+
     mutating func note(stepFrom start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
+        failures = 0
         next = end + (end - start) * (100 - percent) / percent
     }
 
-    mutating func noteFailure(at now: ContinuousClock.Instant) { next = now + Self.pause }
+    mutating func noteFailure(at now: ContinuousClock.Instant) {
+        failures += 1
+        next = now + min(Self.longestPause, Self.firstPause * (1 << min(failures - 1, 12)))
+    }
 
-    /// Somebody may have mended what was wrong.
+    mutating func noteEnd() {
+        failures = 0
+        next = nil
+    }
+
+    /// Somebody may have mended what was wrong, or put another model in its place.
     mutating func tryNow() { next = .now }
 }

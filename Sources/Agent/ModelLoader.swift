@@ -31,6 +31,14 @@ final class ModelLoader: Sendable {
         }.start()
     }
 
+    /// Whether loading went wrong.
+    var hasFailed: Bool { result.withLock { if case .failure? = $0 { true } else { false } } }
+
+    /// Waits until nothing is being loaded any more.
+    func settle() {
+        if hasBegun.load(ordering: .acquiring) { done.wait() }
+    }
+
     /// Whether there is nothing to wait for any more.
     var isOver: Bool { result.withLock { $0 != nil } }
 

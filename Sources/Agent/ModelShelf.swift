@@ -37,7 +37,8 @@ package struct ModelShelf {
     /// Where they are looked for.
     package var folders: [String] { library.folders }
 
-    package var names: [String] { library.names }
+    /// The names of those that can be used.
+    package var usable: [String] { library.names.filter { (try? source(named: $0)) != nil } }
 
     /// Every model that is found, by name.
     ///
@@ -70,16 +71,7 @@ package struct ModelShelf {
             manifest = try ModelManifest(folder: try library.folder(of: name))
             let found = try self.source(named: name)
             source = found
-            speed = speeds[found, settings.effectiveThreads]
-            if speed == nil {
-                progress(name)
-                let model = try found.load(
-                    threads: settings.effectiveThreads, cache: settings.networkCache)
-                let measured = try ModelSpeed.measured(
-                    model, shapes: found.shapes, threads: settings.effectiveThreads)
-                speeds[found, settings.effectiveThreads] = measured
-                speed = measured
-            }
+            speed = try speeds.speed(of: found, settings) { progress(name) }
         } catch {
             trouble = error.description
         }
@@ -92,9 +84,8 @@ package struct ModelShelf {
     }
 
     private func source(named name: String) throws(ModelError) -> ModelSource {
-        let precision = ModelSource.Precision(rawValue: settings.modelPrecision) ?? .f32
-        return try ModelSource(
-            named: name, in: library, precision: precision, readerVersion: PhotoReader.version)
+        try ModelSource(
+            named: name, in: library, precision: settings.precision, readerVersion: PhotoReader.version)
     }
 
     // MARK: Adding
@@ -129,7 +120,7 @@ package struct ModelShelf {
     private func add(_ name: String, _ network: String, manifest: String, replaces: Bool) throws(AgentError)
         -> String
     {
-        guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
+        guard ManifestDraft.isName(name) else {
             throw .badModel(reason: ManifestDraft.Failure.badName(name).description)
         }
         if settings.modelFolder == nil { try checkOwner() }
@@ -164,8 +155,14 @@ package struct ModelShelf {
             _ = try source.load(threads: 1)
         }
         do {
-            if isTaken { try manager.moveItem(atPath: target, toPath: old) }
-            try manager.moveItem(atPath: made, toPath: target)
+            if isInPlace {
+                // Whatever else lies beside the network stays.
+                try Data(manifest.utf8).write(
+                    to: URL(fileURLWithPath: "\(target)/\(ModelManifest.fileName)"), options: .atomic)
+            } else {
+                if isTaken { try manager.moveItem(atPath: target, toPath: old) }
+                try manager.moveItem(atPath: made, toPath: target)
+            }
         } catch {
             throw .cannotWrite(file: target, reason: error.localizedDescription)
         }

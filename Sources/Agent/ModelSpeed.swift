@@ -69,16 +69,30 @@ struct KnownSpeeds {
         speeds = data.flatMap { try? JSONDecoder().decode([String: Double].self, from: $0) } ?? [:]
     }
 
-    subscript(source: ModelSource, threads: Int) -> Double? {
-        get { speeds[Self.key(source, threads)] }
-        set {
-            speeds[Self.key(source, threads)] = newValue
-            guard let file, let data = try? JSONEncoder().encode(speeds) else { return }
-            let folder = URL(fileURLWithPath: file).deletingLastPathComponent()
-            try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            // Where it cannot be kept it is measured again.
-            try? data.write(to: URL(fileURLWithPath: file), options: .atomic)
-        }
+    /// What is known of a model's speed; measured where nothing is.
+    ///
+    /// - Parameter onMeasure: called before it is measured, which takes seconds.
+    mutating func speed(of source: ModelSource, _ settings: Settings, onMeasure: () -> Void = {})
+        throws(ModelError)
+        -> Double
+    {
+        let threads = settings.effectiveThreads
+        if let known = speeds[Self.key(source, threads)] { return known }
+        onMeasure()
+        let model = try source.load(threads: threads, cache: settings.networkCache)
+        let measured = try ModelSpeed.measured(model, shapes: source.shapes, threads: threads)
+        note(measured, of: source, threads: threads)
+        return measured
+    }
+
+    /// Keeps what was measured, in the place of what was known.
+    mutating func note(_ measured: Double, of source: ModelSource, threads: Int) {
+        speeds[Self.key(source, threads)] = measured
+        guard let file, let data = try? JSONEncoder().encode(speeds) else { return }
+        let folder = URL(fileURLWithPath: file).deletingLastPathComponent()
+        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        // Where it cannot be kept it is measured again.
+        try? data.write(to: URL(fileURLWithPath: file), options: .atomic)
     }
 
     private static func key(_ source: ModelSource, _ threads: Int) -> String {

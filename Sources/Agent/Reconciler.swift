@@ -59,31 +59,27 @@ package final class Reconciler {
         package var folderCount = 0
     }
 
-    private let settings: Settings
-    private let executable: String
-    /// The model that the settings name, or why it cannot be had.
-    private let wanted: Result<ModelAtWork, ModelError>
+    let settings: Settings
+    let executable: String
     /// Whether the model in service goes on until the wanted one has a vector of every photo.
-    private let keepsServing: Bool
+    let keepsServing: Bool
     private let grouping: ProductGrouping
     private let filter: PhotoFilter
-    private let progress: @Sendable (ReconcileProgress) -> Void
+    let progress: @Sendable (ReconcileProgress) -> Void
 
     /// Held from the first round on, also while what is opened is given up for trouble.
     private var lock: StateLock?
-    private var opened: Opened?
+    var opened: Opened?
     /// In step with the neighbour table of the catalogue; nil where that is not known.
-    private var table: RankingTable?
+    var table: RankingTable?
     private var recentlyGone = RecentlyGone()
 
-    /// The model in service, where that is not the wanted one.
-    private var serving: ModelAtWork?
-    /// What is done so that the wanted model can take over; nil where there is nothing to do, or it has begun to.
-    private(set) var change: ModelChange?
-    /// Whether the wanted model is about to compute its first lists, while those of another are published.
-    private var isTakingOver = false
-    /// Why the wanted model cannot take over.
-    private(set) var changeTrouble: String?
+    /// The model that rounds were made with last: its networks stay loaded while what is opened is given up.
+    var latest: ModelAtWork?
+    /// What is done so that the model of the settings can take over; nil where there is nothing to do.
+    var change: ModelChange?
+    /// Why it cannot.
+    var changeTrouble: String?
 
     /// What the catalogue knows; nil until it is open.
     package var catalogue: Catalogue? { opened?.catalogue }
@@ -97,7 +93,7 @@ package final class Reconciler {
     }
 
     /// What is held from the first round to the last. Nobody else works on these folders meanwhile.
-    private final class Opened {
+    final class Opened {
         let catalogue: Catalogue
         /// The model that rounds are made with.
         let work: ModelAtWork
@@ -124,14 +120,10 @@ package final class Reconciler {
         self.executable = executable
         self.keepsServing = keepsServing
         self.progress = progress
-        wanted = Result { () throws(ModelError) in
-            ModelAtWork(
-                try ModelSource(settings: settings, executable: executable), settings: settings,
-                executable: executable)
-        }
         grouping = ProductGrouping(pattern: settings.productPattern)
         filter = PhotoFilter(settings: settings)
-        if !keepsServing { _ = try inRooms { try wanted.get() } }
+        // What can be known at once is said before anything is touched.
+        if !keepsServing { latest = try inRooms { try wantedModel() } }
     }
 
     // MARK: The ways to run
@@ -147,7 +139,7 @@ package final class Reconciler {
             progress(.scanning)
             let scan = try FolderScan(of: settings.imagesFolder, filter: filter)
             let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
-            let source = try wanted.get().source
+            let source = try wantedModel().source
             let model = try catalogue?.existingNumber(of: source.record)
             let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
             let plan = ReconcilePlan(
@@ -184,22 +176,15 @@ package final class Reconciler {
         }
     }
 
+    /// Waits until no network is being loaded any more: before the process ends.
+    func settle() {
+        latest?.network.settle()
+        change?.coming.network.settle()
+    }
+
     /// One round.
     package func round(_ scope: Scope, _ options: Options) throws(AgentError) -> Round {
-        do throws(AgentError) {
-            return try timed { round in try self.round(scope, options, &round) }
-        } catch {
-            guard keepsServing, isTakingOver else { throw error }
-            switch error {
-            case .model, .modelIncomplete:
-                // The one in service goes on, and the next round is made with it.
-                opened = nil
-                isTakingOver = false
-                changeTrouble = error.description
-                throw .changeFailed(reason: error.description)
-            default: throw error
-            }
-        }
+        try timed { round in try self.round(scope, options, &round) }
     }
 
     private func timed(_ body: (inout Round) throws -> Void) throws(AgentError) -> Round {
@@ -270,94 +255,31 @@ package final class Reconciler {
         ).values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
     }
 
-    private func open() throws -> Opened {
+    func open() throws -> Opened {
         if let opened { return opened }
         if lock == nil { lock = try StateLock(stateFolder: settings.stateFolder) }
         let catalogue = try Catalogue(stateFolder: settings.stateFolder)
         let work = try model(for: catalogue)
-        let publisher = try openPublisher(catalogue, work)
-        let new = Opened(
-            catalogue: catalogue, work: work, model: try catalogue.number(of: work.source.record),
-            publisher: publisher)
+        latest = work
+        let number = try catalogue.number(of: work.source.record)
+        let publisher = try openPublisher(catalogue, work, number)
+        let new = Opened(catalogue: catalogue, work: work, model: number, publisher: publisher)
         opened = new
+        if keepsServing { noteWantedModel(new) }
         return new
     }
 
-    private func openPublisher(_ catalogue: Catalogue, _ work: ModelAtWork) throws -> Publisher {
-        try Publisher(
+    private func openPublisher(_ catalogue: Catalogue, _ work: ModelAtWork, _ number: ModelNumber) throws
+        -> Publisher
+    {
+        let published = try catalogue.publishedModel()
+        return try Publisher(
             folder: settings.outputFolder, model: work.source.name,
-            published: try catalogue.publications().map { ($0.product, $0.digest) })
+            published: try catalogue.publications().map { ($0.product, $0.digest) },
+            isOfOtherModel: published.map { $0 != number } ?? false)
     }
 
-    private func rules(_ opened: Opened) -> String { settings.readingRules(opened.work.source.identity) }
-
-    // MARK: Change of model
-
-    /// The model to make rounds with: the wanted one, or the one in service as long as that has to go on.
-    private func model(for catalogue: Catalogue) throws -> ModelAtWork {
-        let inService = try catalogue.modelInService()
-        change = nil
-        isTakingOver = false
-        let wanted: ModelAtWork
-        do {
-            wanted = try self.wanted.get()
-        } catch {
-            guard keepsServing, let inService, let serving = modelAtWork(inService.record) else {
-                throw error
-            }
-            changeTrouble = error.description
-            return serving
-        }
-        guard let inService, inService.record.identity != wanted.source.identity else {
-            try catalogue.setNext(nil)
-            (serving, changeTrouble) = (nil, nil)
-            return wanted
-        }
-        guard let number = try catalogue.setNext(wanted.source.record), keepsServing,
-            let serving = modelAtWork(inService.record)
-        else { return wanted }
-        change = ModelChange(to: wanted, number: number, settings: settings)
-        return serving
-    }
-
-    /// The model of a record; nil where it cannot be had any more. Its lists stay as they are then.
-    private func modelAtWork(_ record: ModelRecord) -> ModelAtWork? {
-        if serving?.source.identity != record.identity {
-            let library = ModelLibrary(settings: settings, executable: executable)
-            serving = (try? ModelSource(record, library: library)).map {
-                ModelAtWork($0, settings: settings, executable: executable)
-            }
-        }
-        return serving
-    }
-
-    /// One step of the change to the wanted model. When it was the last, the next round of everything is made with it,
-    /// and publishes its lists.
-    ///
-    /// - Parameter isOver: when it is true no further photo is begun; called from several threads.
-    func prepareChange(isOver: @escaping @Sendable () -> Bool) throws(AgentError) -> ModelChange.Step {
-        try inRooms {
-            // Without the folder every photo would seem to fail.
-            guard access(settings.imagesFolder, R_OK | X_OK) == 0 else {
-                throw FolderScanError.missing(folder: settings.imagesFolder)
-            }
-            let opened = try open()
-            guard let change else { return ModelChange.Step(embedded: 0, isThrough: false) }
-            let step = try change.step(opened.catalogue, isOver: isOver)
-            changeTrouble = nil
-            guard step.isThrough else { return step }
-            opened.publisher.change(to: change.coming.source.name)
-            self.opened = Opened(
-                catalogue: opened.catalogue, work: change.coming, model: change.number,
-                publisher: opened.publisher)
-            table = nil
-            self.change = nil
-            isTakingOver = true
-            return step
-        }
-    }
-
-    func noteChangeFailure(_ error: AgentError) { changeTrouble = error.description }
+    func rules(_ opened: Opened) -> String { settings.readingRules(opened.work.source.identity) }
 
     // MARK: Plan
 
@@ -515,10 +437,15 @@ package final class Reconciler {
         }
         // After a change of model, a photo that cannot be read now has no vector that could be compared.
         if isOtherModel, !options.allowsMassRemoval {
-            let unembedded = try catalogue.countUnembedded(of: opened.model, without: departures.paths)
+            let paths = departures.paths
+            let unembedded = try catalogue.images(withoutVectorOf: opened.model).filter {
+                !paths.contains($0.path)
+            }
             let isThrough = isWhole && round.left.isEmpty && round.deferred.isEmpty
-            guard unembedded == 0 || isThrough else { return false }
-            guard unembedded == 0 else { throw AgentError.modelIncomplete(photos: unembedded) }
+            guard unembedded.isEmpty || isThrough else { return false }
+            if let first = unembedded.first {
+                throw AgentError.modelIncomplete(photos: unembedded.count, first: first.path.text)
+            }
         }
         try update(affected, departures, state, options, isOtherModel: isOtherModel, opened, &round.report)
         recentlyGone = recent
@@ -544,10 +471,6 @@ package final class Reconciler {
             if options.isStopping() { throw AgentError.stopped }
         }
         self.table = table
-        guard isOtherModel else { return }
-        // From here on there is nothing to go back to but by the settings.
-        isTakingOver = false
-        (serving, changeTrouble) = (nil, nil)
     }
 
     private func loadTable(_ opened: Opened) throws -> RankingTable {
@@ -557,7 +480,7 @@ package final class Reconciler {
     }
 
     /// Whether so many vanishing products look like a folder that is not there rather than like a change.
-    private func isMassRemoval(_ vanishing: Int, of products: Int) -> Bool {
+    func isMassRemoval(_ vanishing: Int, of products: Int) -> Bool {
         Double(vanishing) > settings.massRemovalLimit * Double(products)
     }
 
@@ -594,13 +517,28 @@ package final class Reconciler {
     /// Brings files to what the catalogue says: all of them, or those that are due. Files are compared with what
     /// is on disk, not with what was written last time, so that after a comparison of all they are right whatever
     /// happened to the output folder.
-    private func publish(
+    func publish(
+        _ opened: Opened, everything: Bool, _ options: Options, _ report: inout ReconcileReport
+    ) throws {
+        do {
+            try publishOnce(opened, everything: everything, options, &report)
+        } catch PublishingError.cannotWrite(_, let code)
+            where (code == ENOSPC || code == EDQUOT) && opened.publisher.isOfOtherModel
+        {
+            // There is no room for the documents of two models.
+            try opened.publisher.replaceOneByOne()
+            self.opened = opened
+            try publishOnce(opened, everything: true, options, &report)
+        }
+    }
+
+    private func publishOnce(
         _ opened: Opened, everything: Bool, _ options: Options, _ report: inout ReconcileReport
     ) throws {
         let catalogue = opened.catalogue
         var everything = everything
         if !opened.publisher.isInPlace {
-            opened.publisher = try openPublisher(catalogue, opened.work)
+            opened.publisher = try openPublisher(catalogue, opened.work, opened.model)
             everything = true
         }
         // Given up half-way, what waits to be renamed has to be forgotten.
@@ -637,6 +575,7 @@ package final class Reconciler {
         let outcome = try publisher.finish()
         try catalogue.notePublished(
             digests, removed: gone,
+            of: opened.model,
             isNewGeneration: outcome.written + outcome.removed > 0 || outcome.isIndexNew)
         report.published.written += outcome.written
         report.published.unchanged += outcome.unchanged

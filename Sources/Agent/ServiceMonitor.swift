@@ -39,7 +39,9 @@ final class ServiceMonitor: Sendable {
         /// What the processes that read photos have given up.
         var containment: Containment?
         var trouble: String?
-        /// Why another model cannot take over.
+        /// The model that is to take over.
+        var coming: String?
+        /// Why it cannot.
         var changeTrouble: String?
         /// What was wrong with the settings when they were read again.
         var settingsTrouble: String?

@@ -96,6 +96,8 @@ package struct SimilarSearch {
         settings.imagesFolder = url.deletingLastPathComponent().path
         settings.followsLinks = false
         settings.threads = 1
+        // For one photo nothing is worth keeping, and what the agent keeps is for its threads.
+        settings.cacheFolder = nil
         let library = ModelLibrary(settings: settings, executable: executable)
         let pipeline = ModelAtWork(
             try ModelSource(record, library: library), settings: settings, executable: executable

@@ -67,8 +67,10 @@ final class WorkLoop: @unchecked Sendable {
     private var retryAt: ContinuousClock.Instant?
     private var backOff = Duration.zero
     private var heldBack = 0
-    /// When the change to another model goes on; nil where there is none.
-    private var changePace: ChangePace?
+    /// When the change to another model goes on, if there is one.
+    private var changePace: ChangePace
+    /// Whether photos that have no vector of it may leave: somebody has confirmed it.
+    private var mayLeaveOut = false
     private var lastPing: ContinuousClock.Instant?
     private var journal: ServiceJournal
     private var display = ProgressText()
@@ -83,6 +85,7 @@ final class WorkLoop: @unchecked Sendable {
         self.log = log
         self.notifier = notifier
         self.monitor = monitor
+        changePace = ChangePace(percent: settings.backgroundPercent)
         journal = ServiceJournal(log: log, pollInterval: settings.pollInterval)
         let grouping = ProductGrouping(pattern: settings.productPattern)
         shared = Mutex(
@@ -127,6 +130,7 @@ final class WorkLoop: @unchecked Sendable {
                 }
                 try reconciler?.start()
             } catch {
+                reconciler?.settle()
                 reconciler = nil  // and with it the locks
                 shared.withLock {
                     $0.isClosed = true
@@ -214,9 +218,7 @@ final class WorkLoop: @unchecked Sendable {
     private func work(_ reconciler: Reconciler) -> AgentError? {
         _ = ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
         while let turn = nextTurn() {
-            if case .prepareChange = turn {
-                prepareChange(reconciler)
-            } else if let fatal = perform(turn, reconciler) {
+            if let fatal = perform(turn, reconciler) {
                 return fatal
             }
             settle()
@@ -236,7 +238,7 @@ final class WorkLoop: @unchecked Sendable {
                 turn = nextTurn(of: &shared, now)
                 // Under the lock: at every moment what was reported is either in the queue or being worked on.
                 if let turn, !turn.isInBackground { monitor.update { $0.phase = .working } }
-                var wake = retryAt ?? changePace?.next ?? now + .seconds(3600)
+                var wake = retryAt ?? changePace.next ?? now + .seconds(3600)
                 if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
                 if let timeout = notifier.watchdogTimeout { wake = min(wake, now + timeout / 3) }
                 shared.nextWake = wake
@@ -268,10 +270,11 @@ final class WorkLoop: @unchecked Sendable {
         if backlogStart < backlog.count { return .backlog }
         if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
         if owesPublishing, !owesComparison { return .publish }
-        return changePace.map { $0.next <= now } ?? false ? .prepareChange : nil
+        return changePace.isDue(at: now) ? .prepareChange : nil
     }
 
     private func perform(_ turn: Turn, _ reconciler: Reconciler) -> AgentError? {
+        if case .prepareChange = turn { return prepareChange(reconciler) }
         let start = ContinuousClock.now
         var options = Reconciler.Options()
         let sliceEnd = start + Self.slice
@@ -281,7 +284,8 @@ final class WorkLoop: @unchecked Sendable {
         switch turn {
         case .everything(let batch, let requests):
             beginJob(requests, batch)
-            if !requests.isEmpty { changePace?.tryNow() }
+            if !requests.isEmpty { changePace.tryNow() }
+            if requests.contains(where: \.allowsMassRemoval) { mayLeaveOut = true }
             options.allowsMassRemoval = job?.allowsMassRemoval ?? false
             options.deferral = deferral(batch.finished, start)
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
@@ -309,57 +313,61 @@ final class WorkLoop: @unchecked Sendable {
         do throws(AgentError) {
             let round = try reconciler.round(scope, options)
             note(round, scope, looked, since: start)
-            noteChange(reconciler)
             return nil
         } catch {
-            if case .changeFailed = error {
-                noteChange(reconciler)
-                changePace?.noteFailure(at: .now)
-            }
             return note(error)
         }
     }
 
     // MARK: Change of model
 
-    /// One step of the change to another model, in time that nothing else needs.
-    private func prepareChange(_ reconciler: Reconciler) {
+    /// One step of the change to another model, in time that nothing else needs. Returns what makes no sense to try again.
+    private func prepareChange(_ reconciler: Reconciler) -> AgentError? {
         let start = ContinuousClock.now
         let end = start + Self.slice
+        var options = Reconciler.Options()
+        options.isStopping = { [unowned self] in isStopping }
+        options.isOver = { [unowned self] in .now > end || isStopping || hasDue }
+        defer { noteChange(reconciler) }
         do throws(AgentError) {
-            let step = try reconciler.prepareChange { [unowned self] in .now > end || isStopping || hasDue }
-            changePace?.note(stepFrom: start, to: .now)
-            monitor.update { $0.counters.photosEmbedded += step.embedded }
-            if step.isThrough {
-                log.notice("all photos are embedded with the model of the settings; it takes over")
+            switch try reconciler.prepareChange(leavesOut: mayLeaveOut, options) {
+            case .nothingToDo: changePace.noteEnd()
+            case .embedded(let count):
+                changePace.note(stepFrom: start, to: .now)
+                monitor.update { $0.counters.photosEmbedded += count }
+            case .tookOver(let report):
+                changePace.noteEnd()
+                mayLeaveOut = false
+                log.notice("\(report.model) has taken over, \(report.products) products")
+                monitor.update {
+                    $0.counters.filesWritten += report.published.written
+                    $0.counters.filesRemoved += report.published.removed
+                }
+                // Photos that failed under the other model may not under this.
                 _ = ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
             }
+            return nil
         } catch {
-            if reconciler.changeTrouble != error.description {
-                log.error("the change of the model waits: \(error)")
-            }
-            reconciler.noteChangeFailure(error)
-            changePace?.noteFailure(at: .now)
+            guard case .changeFailed = error else { return note(error) }
+            changePace.noteFailure(at: .now)
+            return nil
         }
-        noteChange(reconciler)
     }
 
-    /// Follows whether a change of the model is under way, which a round may begin or end.
+    /// Tells whether a change of the model is under way, and what is in its way.
     private func noteChange(_ reconciler: Reconciler) {
         let trouble = reconciler.changeTrouble
         let coming = reconciler.change?.coming.source.name
-        if let coming, changePace == nil {
+        if let coming, coming != monitor.current.coming {
             log.notice("\(coming) takes over when all photos are embedded with it")
         }
-        if coming == nil {
-            changePace = nil
-        } else if changePace == nil {
-            changePace = ChangePace(percent: settings.backgroundPercent)
-        }
-        if let trouble, monitor.current.changeTrouble == nil {
+        if let trouble, trouble != monitor.current.changeTrouble {
             log.error("the model of the settings cannot take over: \(trouble)")
         }
-        monitor.update { $0.changeTrouble = trouble }
+        monitor.update {
+            $0.changeTrouble = trouble
+            if let coming { $0.coming = coming } else if trouble == nil { $0.coming = nil }
+        }
     }
 
     private var hasDue: Bool {

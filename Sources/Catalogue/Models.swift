@@ -103,8 +103,11 @@ extension Catalogue {
         }
     }
 
+    /// Nil where none is in service that it could take over from.
     static func nextModel(_ database: Database) throws -> NextModel? {
-        guard let (number, record) = try model(.next, database) else { return nil }
+        guard try model(.inService, database) != nil, let (number, record) = try model(.next, database) else {
+            return nil
+        }
         let row = try Row.fetchOne(
             database,
             sql: """
@@ -143,6 +146,26 @@ extension Catalogue {
         }
     }
 
+    /// Photos that are used and have no vector of a model, in the order of their paths.
+    package func images(withoutVectorOf model: ModelNumber) throws(CatalogueError) -> [ImageRecord] {
+        try read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT * FROM image WHERE state = 'ready' AND NOT EXISTS (
+                        SELECT 1 FROM embedding WHERE embedding.model = ? AND embedding.digest = image.digest)
+                    ORDER BY path
+                    """,
+                arguments: [model.id]
+            ).map(ImageRecord.init(row:))
+        }
+    }
+
+    /// The model that the files in the output folder are of; nil where that is not known.
+    package func publishedModel() throws(CatalogueError) -> ModelNumber? {
+        try read { try Int64.fetchOne($0, sql: "SELECT published FROM ranking").map(ModelNumber.init) }
+    }
+
     /// All vectors of a model.
     package func embeddings(of model: ModelNumber) throws(CatalogueError) -> [ContentDigest: Embedding] {
         try read { database in
@@ -179,8 +202,8 @@ extension Catalogue {
         }
     }
 
-    /// Removes the vectors and pools of all models but the one in service and the one that is to take over, and gives
-    /// their room back to the file system where nobody else is reading.
+    /// Removes the vectors and pools of all models but the one in service and the one that is to take over. The database
+    /// uses their room again; their vectors files are gone.
     ///
     /// - Returns: the models that were removed.
     package func prune() throws(CatalogueError) -> [KnownModel] {
@@ -195,8 +218,6 @@ extension Catalogue {
             return Set(try Int64.fetchAll(database, sql: "SELECT id FROM model").map(ModelNumber.init))
         }
         VectorFile.removeAll(but: kept, stateFolder: stateFolder)
-        // SQLite uses the room again in any case.
-        if !gone.isEmpty { try? database.vacuum() }
         return gone
     }
 }

@@ -172,12 +172,17 @@ extension Catalogue {
     /// - Parameters:
     ///   - published: each product's file by its digest.
     ///   - removed: products that have no file any more.
+    ///   - model: of the files; nil where that is as it was.
     ///   - isNewGeneration: whether a file of the output folder has changed.
     package func notePublished(
         _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID],
-        isNewGeneration: Bool = true
+        of model: ModelNumber? = nil, isNewGeneration: Bool = true
     ) throws(CatalogueError) {
         try write { database in
+            if let model {
+                try database.run(
+                    sql: "UPDATE ranking SET published = ?1 WHERE published IS NOT ?1", arguments: [model.id])
+            }
             if isNewGeneration { try database.run(sql: "UPDATE ranking SET generation = generation + 1") }
             for (product, digest) in published {
                 try database.run(

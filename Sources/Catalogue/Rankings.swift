@@ -182,22 +182,6 @@ extension Catalogue {
         if let (product, embeddings) = current { try body(product, Embedding(meanOf: embeddings)) }
     }
 
-    /// How many ready photos have no vector of a model, those that depart left out.
-    package func countUnembedded(of model: ModelNumber, without departing: Set<ImagePath>)
-        throws(CatalogueError) -> Int
-    {
-        try read { database in
-            try String.fetchAll(
-                database,
-                sql: """
-                    SELECT path FROM image WHERE state = 'ready'
-                        AND digest NOT IN (SELECT digest FROM embedding WHERE model = ?)
-                    """,
-                arguments: [model.id]
-            ).count { path in ImagePath(path).map { !departing.contains($0) } ?? true }
-        }
-    }
-
     /// One transaction from "seen" to "ranked and due for publishing": photos depart, rows of the neighbour table
     /// change, and products whose file may change are marked due.
     ///

@@ -139,5 +139,8 @@ enum Schema {
 
         -- The model that is to take over when all photos have a vector of it; NULL where none is.
         ALTER TABLE ranking ADD COLUMN next INTEGER REFERENCES model (id) ON DELETE SET NULL;
+
+        -- The model that the files in the output folder are of; NULL where that is not known.
+        ALTER TABLE ranking ADD COLUMN published INTEGER REFERENCES model (id) ON DELETE SET NULL;
         """
 }

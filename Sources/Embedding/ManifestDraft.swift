@@ -104,6 +104,9 @@ package struct ManifestDraft: Sendable {
             inputLayout = .nchw
         } else if dimensions[3] == 3 {
             inputLayout = .nhwc
+        } else if dimensions[1] == nil {
+            // Where all sizes are open, the order is that of nearly all exports.
+            inputLayout = .nchw
         } else {
             throw refuse("its input \(inputs) has no three channels")
         }
@@ -116,6 +119,11 @@ package struct ManifestDraft: Sendable {
             isFolder || own == "model"
             ? URL(fileURLWithPath: file).deletingLastPathComponent().lastPathComponent : own
         output = interface.outputs.count == 1 ? interface.outputs[0].name : nil
+    }
+
+    /// Whether a model's folder may be called so: `+`, `*` and commas stand between models where several are named.
+    package static func isName(_ name: String) -> Bool {
+        !name.isEmpty && !name.hasPrefix(".") && !name.contains { "/+*,".contains($0) }
     }
 
     private static func network(at path: String) throws(Failure) -> String {
@@ -150,7 +158,7 @@ package struct ManifestDraft: Sendable {
     /// - Parameter digests: of the network's files.
     /// - Throws: `Failure.unknown` for what the file does not tell and nobody has said.
     package func text(digests: [ContentDigest]) throws(Failure) -> String {
-        guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else { throw .badName(name) }
+        guard Self.isName(name) else { throw .badName(name) }
         guard let width, let height else {
             throw .unknown(what: "the size of the picture that it takes", flag: "--size 224")
         }

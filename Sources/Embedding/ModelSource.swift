@@ -146,9 +146,12 @@ extension ModelSource.Member {
 
 /// The files that a network lies in.
 package enum ModelFiles {
-    /// OpenVINO IR keeps its weights in a second file of the same name.
+    /// OpenVINO IR keeps its weights in a second file of the same name, and so does ONNX that is too large for one, under
+    /// one of the names that exporters give it.
     package static func all(of file: String) -> [String] {
-        file.hasSuffix(".xml") ? [file, "\(file.dropLast(3))bin"] : [file]
+        if file.hasSuffix(".xml") { return [file, "\(file.dropLast(3))bin"] }
+        let names = ["\(file).data", "\(file)_data"]
+        return [file] + names.filter { FileManager.default.fileExists(atPath: $0) }.prefix(1)
     }
 
     /// The SHA-256 of each of a network's files, and the bytes that they have together.

@@ -86,14 +86,17 @@ package struct NetworkCache: Hashable, Sendable {
         }
     }
 
-    /// Held while a folder is looked at and filled: another process may want the same network.
+    /// Held while a folder is looked at and filled. Nobody waits for it: who wants the same network meanwhile compiles it.
     private final class Lock {
         private let descriptor: Int32
 
         init?(_ folder: String) {
             descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
             guard descriptor >= 0 else { return nil }
-            flock(descriptor, LOCK_EX)
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                close(descriptor)
+                return nil
+            }
         }
 
         deinit { close(descriptor) }

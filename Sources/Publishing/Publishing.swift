@@ -36,11 +36,14 @@ package final class Publisher {
 
     /// Opens the output folder, and makes it where it is missing.
     ///
-    /// - Parameter published: the products that are known to have a file here, with its digest, in the order of
+    /// - Parameters:
+    ///   - isOfOtherModel: whether the files are known to be of another model, though its name may be the same.
+    ///   - published: the products that are known to have a file here, with its digest, in the order of
     ///   their ids; where there is none, only an index tells that files are ours.
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
     package init(
-        folder path: String, model: String, published: [(product: ProductID, digest: ContentDigest?)]
+        folder path: String, model: String, published: [(product: ProductID, digest: ContentDigest?)],
+        isOfOtherModel: Bool = false
     )
         throws(PublishingError)
     {
@@ -59,7 +62,8 @@ package final class Publisher {
             throw .foreignProducts(folder: path)
         }
         indexedProducts = products
-        isOfOtherModel = bytes.map { !$0.starts(with: Index.head(model: model)) } ?? false
+        let hasOtherName = bytes.map { !$0.starts(with: Index.head(model: model)) } ?? false
+        self.isOfOtherModel = hasOtherName || isOfOtherModel && bytes != nil
         self.folder = folder
         self.model = model
         self.index = index
@@ -67,8 +71,17 @@ package final class Publisher {
 
     /// From now on documents are of another model; all are to be staged next.
     package func change(to model: String) {
-        isOfOtherModel = isOfOtherModel || model != self.model
+        isOfOtherModel = true
         self.model = model
+    }
+
+    /// Gives up putting all documents in place at once: they replace those of another model one by one.
+    package func replaceOneByOne() throws(PublishingError) {
+        let ours = ours.union(index.paths)
+        try folder.removeTree { ours.contains($0) }
+        try folder.emptyStaging()
+        isOfOtherModel = false
+        outcome = Outcome()
     }
 
     /// The products that the index on disk named when the folder was opened, for a catalogue that does not know

@@ -28,7 +28,7 @@ extension OutputFolder {
             imgrec_exchange(root.descriptor, OutputPath.folder, staging.descriptor, OutputPath.folder) == 0
         else {
             switch errno {
-            case EINVAL, ENOSYS, EOPNOTSUPP, EPERM: return false
+            case EINVAL, ENOSYS, EOPNOTSUPP, EPERM, EXDEV: return false
             default: throw .cannotWrite(path: "\(path)/\(OutputPath.folder)", errno: errno)
             }
         }

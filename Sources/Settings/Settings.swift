@@ -45,6 +45,9 @@ package struct ModelChoice: Hashable, Sendable {
     package let name: String
     package let weight: Double
 
+    /// What a weight may be.
+    package static let weights = 0.001...1000.0
+
     package init(name: String, weight: Double) {
         (self.name, self.weight) = (name, weight)
     }
@@ -148,7 +151,9 @@ package struct Settings: Hashable, Sendable {
         recommendationCount = integer(.recommendationCount)
         let names = document.strings("embedding", "models") ?? []
         let weights = document.numbers("embedding", "weights") ?? []
-        guard weights.isEmpty || weights.count == names.count, weights.allSatisfy({ $0 > 0 }) else {
+        guard weights.isEmpty || weights.count == names.count,
+            weights.allSatisfy(ModelChoice.weights.contains)
+        else {
             throw .badWeights(file: file, models: names.count)
         }
         models =

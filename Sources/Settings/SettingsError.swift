@@ -27,7 +27,7 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
         case .badModelName(let file, let name):
             "\(file): model.name and embedding.models must be names of models' folders, not \"\(name)\""
         case .badWeights(let file, let models):
-            "\(file): embedding.weights must have a number above 0 for each of the \(models) models of embedding.models"
+            "\(file): embedding.weights must have a number from 0.001 to 1000 for each of the \(models) models of embedding.models"
         case .badColour(let file, let text):
             "\(file): picture.background must be a colour such as \"#ffffff\", not \"\(text)\""
         case .overlappingFolders(let file, let first, let firstPath, let second, let secondPath):

@@ -61,8 +61,15 @@ struct Evaluate: ParsableCommand {
             case "products": .products
             default: .table(file: labels)
             }
-        options.models = models?.split(separator: ",").map(String.init) ?? []
-        if allModels { options.models += ModelShelf(settings: settings, executable: executablePath).names }
+        options.models = try reportingErrors { () throws(AgentError) in
+            var chosen: [[ModelChoice]] = []
+            for text in models?.split(separator: ",") ?? [] {
+                chosen.append(try Evaluation.choices(String(text)))
+            }
+            guard allModels else { return chosen }
+            let usable = ModelShelf(settings: settings, executable: executablePath).usable
+            return chosen + usable.map { [ModelChoice(name: $0, weight: 1)] }
+        }
         (options.k, options.sample) = (at, sample)
         let display = ProgressDisplay(isQuiet: quiet, notifier: .none)
         let report = try reportingErrors { [options] () throws(AgentError) in

@@ -121,13 +121,10 @@ struct ModelsCheck: ParsableCommand {
         row("same bits", check.isDeterministic ? "yes: again, in another lane, after another load" : "NO")
         row("speed", String(format: "%.1f photos/s", check.photosPerSecond))
         if let golden = check.golden {
-            // What bfloat16 gives is not what the values are of.
-            let isWrong = check.precision == "f32" && !golden.isWithin
             row(
                 "golden",
-                (isWrong ? "WRONG: " : "") + "largest difference of \(golden.values) values "
-                    + String(
-                        format: "%.2g, allowed with f32 %.2g", golden.largestDifference, golden.tolerance))
+                (golden.isWithin ? "" : "WRONG: ") + "largest difference of \(golden.values) values "
+                    + String(format: "%.2g, allowed %.2g", golden.largestDifference, golden.tolerance))
         } else {
             row("golden", "the manifest brings no values")
         }

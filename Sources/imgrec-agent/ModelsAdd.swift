@@ -80,6 +80,12 @@ struct ModelsAdd: ParsableCommand {
                 throw .badModel(reason: "there is no file or folder \(path)")
             }
             if FileManager.default.fileExists(atPath: "\(path)/\(ModelManifest.fileName)") {
+                guard !hasOptions else {
+                    throw .badModel(
+                        reason:
+                            "\(path) has a manifest, which says all that options say. Change it there, or name the network's file."
+                    )
+                }
                 return try shelf.add(folder: path, replaces: force)
             }
             let draft = try draft(path)
@@ -88,6 +94,26 @@ struct ModelsAdd: ParsableCommand {
         print("Added \(printable(name)) in \(folder).")
         print("To see whether it does what it should: imgrec-agent models check \(printable(name))")
         print("To use it, set model.name = \"\(printable(name))\" in \(self.settings.config).")
+    }
+
+    /// Whether anything is said that a manifest says.
+    private var hasOptions: Bool {
+        let texts = [name, licence, source, fit, filter, output, pooling]
+        return normalisation != nil || texts.contains { $0 != nil }
+            || [size, shortSide, firstToken].contains { $0 != nil } || power != nil
+    }
+
+    func validate() throws {
+        for (option, value, choices) in [
+            ("--fit", fit, ["crop", "pad", "stretch"]),
+            ("--filter", filter, ["nearest", "bilinear", "bicubic", "lanczos"]),
+            ("--pooling", pooling, ["none", "average", "max", "gem", "class_token", "mean_tokens"]),
+        ] {
+            if let value, !choices.contains(value) {
+                throw ValidationError(
+                    "\(option) must be one of \(choices.joined(separator: ", ")), not \(value).")
+            }
+        }
     }
 
     private func draft(_ path: String) throws(AgentError) -> ManifestDraft {

@@ -73,7 +73,7 @@ enum StatusText {
                 "to \(change.model.name), precision \(change.model.precision): \(change.embedded) of "
                     + "\(counted(change.photos, "photo")) embedded; it takes over when all are")
         }
-        if let trouble = report.running?.changeTrouble { line("trouble", "the change waits: \(trouble)") }
+        if let trouble = report.running?.changeTrouble { line("change", "waits: \(trouble)") }
         if let sandbox = report.running?.sandbox { line("sandbox", sandbox) }
         line("products", "\(report.products)")
         line("ready", counted(report.photos, "photo"))

@@ -284,6 +284,16 @@ struct CatalogueTests {
         #expect(try catalogue.modelInService()?.record == record)
     }
 
+    @Test("the model of a first import is no other's to prune, and takes over from none")
+    func firstImport() throws {
+        let number = try #require(try catalogue.setNext(Self.model("first", 5)))
+        let vector = try Embedding(normalizing: [1, 0, 0, 0])
+        try catalogue.store(images: [], embeddings: [(Self.digest(2), vector)], model: number)
+        _ = try catalogue.prune()
+        #expect(try catalogue.embeddedContents(of: number) == [Self.digest(2)])
+        #expect(try catalogue.summary().next == nil)
+    }
+
     @Test("a damaged database says what to do")
     func damaged() throws {
         let folder = try TemporaryFolder()

@@ -5,8 +5,8 @@ import Testing
 
 /// Reads the output again and again while it changes, as a site does.
 private final class TirelessReader: Sendable {
-    private struct Index: Decodable {
-        struct Entry: Decodable {
+    private struct Index: Decodable, Equatable {
+        struct Entry: Decodable, Equatable {
             let file: String
             let digest: String
         }
@@ -19,6 +19,8 @@ private final class TirelessReader: Sendable {
         var faults: [String] = []
         /// In the order in which indexes named them.
         var models: [String] = []
+        /// Of each reading under one index: the documents that were read, by their bytes.
+        var readings: [Set<Data>] = []
     }
 
     private let findings = Mutex(Findings())
@@ -43,6 +45,7 @@ private final class TirelessReader: Sendable {
         guard let index = index(output) else { return }
         var faults: [String] = []
         var models: Set<String> = []
+        var documents: Set<Data> = []
         for (product, entry) in index.products {
             guard let data = FileManager.default.contents(atPath: "\(output)/\(entry.file)") else {
                 // It may be going; then the next index does not name it.
@@ -57,6 +60,7 @@ private final class TirelessReader: Sendable {
                 continue
             }
             models.insert(document.model)
+            documents.insert(data)
         }
         let later = self.index(output)
         if !models.isSubset(of: [index.model, later?.model ?? index.model]) {
@@ -67,6 +71,7 @@ private final class TirelessReader: Sendable {
             $0.rounds += 1
             $0.faults += faults
             if $0.models.last != index.model { $0.models.append(index.model) }
+            if later == index { $0.readings.append(documents) }
         }
     }
 
@@ -193,6 +198,79 @@ struct ModelChangeTests {
         #expect(try agent.metrics()["photos_embedded_total"] == (embedded ?? 0) + 40)
     }
 
+    @Test("another way to see photos is another model too: no reader meets lists of both")
+    func samePublishedName() throws {
+        let shop = try Shop(perCategory: nil)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()
+        let reader = TirelessReader(shop.output)
+        try shop.configure("[picture]\nfit = \"stretch\"\n")
+        agent.signal(SIGHUP)
+        #expect(try eventually(seconds: 60) { try agent.status().change != nil })
+        #expect(try eventually(seconds: 60) { try agent.status().change == nil })
+        try agent.wait()
+        let after = try shop.files()
+        let findings = reader.end()
+        #expect(findings.faults.isEmpty, "\(findings.faults.prefix(5))")
+        func documents(_ files: [String: Data], without other: [String: Data]) -> Set<Data> {
+            Set(files.filter { $0.key != "index.json" }.values).subtracting(other.values)
+        }
+        let (old, new) = (documents(before, without: after), documents(after, without: before))
+        #expect(old.count > 300 && new.count > 300)
+        for reading in findings.readings {
+            #expect(reading.isDisjoint(with: old) || reading.isDisjoint(with: new))
+        }
+        #expect(findings.readings.contains { !$0.isDisjoint(with: old) })
+        #expect(after == (try shop.cleanRun(extra: "[picture]\nfit = \"stretch\"\n")))
+    }
+
+    @Test(
+        "photos that vanish half-way hold the change up and nothing else, until they are back or given up",
+        arguments: [false, true])
+    func photosVanish(isGivenUp: Bool) throws {
+        let slow = "[performance]\nbackground_percent = 2\nthreads = 1\n"
+        let shop = try Shop(perCategory: nil, extra: slow)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let settings = "[model]\nname = \"efficientnet-lite2\"\n\(slow)"
+        try shop.configure(settings)
+        agent.signal(SIGHUP)
+        #expect(try eventually(seconds: 60) { try (agent.status().change?.embedded ?? 0) > 0 })
+        let manager = FileManager.default
+        let categories = try manager.contentsOfDirectory(atPath: shop.photos).sorted()
+        for category in categories.prefix(7) {
+            try manager.moveItem(
+                atPath: "\(shop.photos)/\(category)", toPath: "\(shop.folder.path)/\(category)")
+        }
+        // More time, so that the rest is embedded soon; but not what is not there.
+        try shop.configure(settings.replacing("background_percent = 2", with: "background_percent = 100"))
+        agent.signal(SIGHUP)
+        #expect(
+            try eventually(seconds: 60) {
+                try agent.status().running?.changeTrouble?.contains("it is not there") == true
+            })
+        try manager.copyItem(
+            atPath: "\(Repository.catalogue)/dress/dress-001.jpg", toPath: "\(shop.photos)/extra.jpg")
+        #expect(try eventually(seconds: 20) { try shop.files()["products/extra.json"] != nil })
+        #expect(try agent.status().model?.name == Self.old)
+        #expect(try agent.status().products >= 360)
+        let tries = agent.log.components(separatedBy: "cannot take over").count - 1
+        #expect(tries == 1, "\(agent.log)")
+        if isGivenUp {
+            try shop.run("reconcile", "--allow-mass-removal")
+        } else {
+            for category in categories.prefix(7) {
+                try manager.moveItem(
+                    atPath: "\(shop.folder.path)/\(category)", toPath: "\(shop.photos)/\(category)")
+            }
+            try agent.wait()
+        }
+        #expect(try takesOver("efficientnet-lite2", agent))
+        try agent.wait()
+        #expect(try shop.files() == shop.cleanRun(extra: "[model]\nname = \"efficientnet-lite2\"\n"))
+    }
+
     @Test("a model that cannot be used leaves the one in service at work, at a start too, and says why")
     func failing() throws {
         let shop = try Shop(perCategory: 4, extra: setting(Self.old))
@@ -222,14 +300,20 @@ struct ModelChangeTests {
             try agent.wait()
             #expect(try agent.status().model?.name == Self.old)
             #expect(try shop.files()["products/extra-\(start).json"] != nil)
-            agent.stop()
             // Now it is not there at all.
             if start == 0 {
+                agent.stop()
                 try manager.removeItem(atPath: "\(models)/\(Self.new)")
                 agent = try RunningAgent(shop)
                 #expect(try agent.status().running?.changeTrouble?.contains("there is no model") == true)
             }
         }
         #expect(try shop.files() == shop.cleanRun(extra: setting(Self.old)))
+        // What was wrong is mended: no restart is needed.
+        try manager.copyItem(atPath: "\(Repository.models)/\(Self.new)", toPath: "\(models)/\(Self.new)")
+        try agent.wait()
+        #expect(try takesOver(Self.new, agent))
+        #expect(try agent.status().running?.changeTrouble == nil)
+        #expect(try shop.files() == shop.cleanRun(extra: setting(Self.new)))
     }
 }

@@ -169,7 +169,7 @@ struct ModelsTests {
         #expect(
             wrong.code == 78
                 && wrong.errors.contains(
-                    "embedding.weights must have a number above 0 for each of the 1 models")
+                    "embedding.weights must have a number from 0.001 to 1000 for each of the 1 models")
         )
     }
 }

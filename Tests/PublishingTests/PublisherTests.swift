@@ -297,6 +297,37 @@ struct PublisherTests {
         }
     }
 
+    @Test("where there is no room for two, documents of another model replace those on disk one by one")
+    func oneByOne() throws {
+        _ = try publishAll([try document("a/one"), try document("gone")], model: "m", known: [])
+        let publisher = try Publisher(
+            folder: output, model: "n", published: [(ProductID("a/one"), nil), (ProductID("gone"), nil)])
+        #expect(publisher.isOfOtherModel)
+        publisher.beginAnew()
+        _ = try publisher.stage(try document("a/one"))
+        try publisher.replaceOneByOne()
+        publisher.beginAnew()
+        _ = try publisher.stage(try document("a/one"))
+        publisher.remove(ProductID("gone"))
+        #expect(
+            try publisher.finish()
+                == Publisher.Outcome(written: 1, unchanged: 0, removed: 1, isIndexNew: true))
+        #expect(
+            try TemporaryFolder.contents(of: output).keys.sorted() == ["index.json", "products/a/one.json"])
+    }
+
+    @Test("files of another model are known as such though its name is the same")
+    func sameName() throws {
+        _ = try publishAll([try document("a")], model: "m", known: [])
+        func publisher(_ isOther: Bool) throws -> Publisher {
+            try Publisher(
+                folder: output, model: "m", published: [(ProductID("a"), ContentDigest(of: [1]))],
+                isOfOtherModel: isOther)
+        }
+        #expect(try !publisher(false).isOfOtherModel)
+        #expect(try publisher(true).isOfOtherModel)
+    }
+
     @Test("a change of model that ended between the two renames is gone on with", arguments: [false, true])
     func halfOfAChange(isExchanged: Bool) throws {
         _ = try publishAll([try document("a/one"), try document("two")], model: "m", known: [])
