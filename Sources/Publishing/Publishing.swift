@@ -19,7 +19,10 @@ package final class Publisher {
     }
 
     /// Files that wait between being written aside and being renamed.
-    private static let stagedAtMost = 512
+    private static let usuallyStaged = 512
+    /// And where there is little room.
+    private static let fewStaged = 16
+    private var stagedAtMost = usuallyStaged
     private var folder: OutputFolder
     private var model: String
     private var index: Index
@@ -82,6 +85,7 @@ package final class Publisher {
         try folder.emptyStaging()
         isOfOtherModel = false
         outcome = Outcome()
+        stagedAtMost = Self.fewStaged
     }
 
     /// The products that the index on disk named when the folder was opened, for a catalogue that does not know
@@ -127,7 +131,7 @@ package final class Publisher {
         } else {
             outcome.unchanged += 1
         }
-        if staged.count == Self.stagedAtMost { try flush() }
+        if staged.count >= stagedAtMost { try flush() }
         return digest
     }
 
@@ -150,6 +154,7 @@ package final class Publisher {
         try folder.removeStaging()
         folder.forgetLatest()
         stagedCount = 0
+        stagedAtMost = Self.usuallyStaged
         defer { outcome = Outcome() }
         return outcome
     }
