@@ -16,13 +16,27 @@ final class ModelChange {
     /// Where the next step goes on.
     private var after: ContentDigest?
 
+    /// How often a process was lost over a content; another reason than the photo is possible, but not so often.
+    private var losses: [ContentDigest: Int] = [:]
+    /// Of several photos of one content the last is read, not the first: one may be there and not the other.
+    private var takesLast = false
+
+    private static let lossesUntilRefused = 3
     private static let photosAtOnce = 1024
     private static let storedAtOnce = 64
 
     struct Failure: Sendable {
+        enum Kind: Sendable {
+            /// The photo's own fault: it would fail again.
+            case refused
+            /// Another try may fare better.
+            case passing
+            /// The photo is not there, which is for rounds to judge.
+            case gone
+        }
+
+        let kind: Kind
         let reason: String
-        /// Whether it would fail again: not where the photo cannot be read now, or is another one by now.
-        let isFinal: Bool
     }
 
     struct Step: Sendable {
@@ -66,11 +80,16 @@ final class ModelChange {
                 switch outcome {
                 case .embedded(_, let digest, let embedding, _):
                     waiting.append((digest, embedding))
-                    if digest != asked { failures[asked] = Failure(reason: "it has changed", isFinal: false) }
-                case .refused(_, _, let reason): failures[asked] = Failure(reason: reason, isFinal: true)
-                case .lost(_, _, let reason), .unreadable(let reason):
-                    failures[asked] = Failure(reason: reason, isFinal: false)
-                case .vanished: failures[asked] = Failure(reason: "it is not there", isFinal: false)
+                    if digest != asked { failures[asked] = Self.changed }
+                case .refused(_, let digest, let reason):
+                    // Of other bytes that are there now rounds will judge.
+                    failures[asked] = digest == asked ? Failure(kind: .refused, reason: reason) : Self.changed
+                case .lost(_, let digest, let reason):
+                    losses[digest, default: 0] += 1
+                    let isRefused = losses[asked, default: 0] >= Self.lossesUntilRefused
+                    failures[asked] = Failure(kind: isRefused ? .refused : .passing, reason: reason)
+                case .unreadable(let reason): failures[asked] = Failure(kind: .passing, reason: reason)
+                case .vanished: failures[asked] = Failure(kind: .gone, reason: "it is not there")
                 case .known: break
                 }
             }
@@ -79,15 +98,25 @@ final class ModelChange {
         if !waiting.isEmpty { try store() }
         for image in images.prefix(taken)
         where !embedded.contains(image.digest) && failures[image.digest] == nil {
-            failures[image.digest] = Failure(reason: "it has changed", isFinal: false)
+            failures[image.digest] = Self.changed
         }
         after = images[taken - 1].digest
         return Step(embedded: embedded.count, isThrough: false)
     }
 
+    private static let changed = Failure(kind: .passing, reason: "it has changed")
+
+    /// Has photos tried again that another try may fare better with.
+    func forgetPassingFailures() {
+        failures = failures.filter { $0.value.kind == .refused }
+        after = nil
+        takesLast.toggle()
+    }
+
     private func next(of catalogue: Catalogue) throws -> [(path: ImagePath, digest: ContentDigest)] {
         while true {
-            let images = try catalogue.unembeddedImages(of: number, after: after, limit: Self.photosAtOnce)
+            let images = try catalogue.unembeddedImages(
+                of: number, after: after, takesLast: takesLast, limit: Self.photosAtOnce)
             let untried = images.filter { failures[$0.digest] == nil }
             if !untried.isEmpty || images.isEmpty { return untried }
             after = images.last?.digest
@@ -110,8 +139,11 @@ struct ChangePace {
 
     func isDue(at now: ContinuousClock.Instant) -> Bool { next.map { $0 <= now } ?? false }
 
-    mutating func note(stepFrom start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
-        failures = 0
+    /// - Parameter embedded: how many photos it embedded; what was in the way is still there where it is none.
+    mutating func note(
+        embedded: Int, stepFrom start: ContinuousClock.Instant, to end: ContinuousClock.Instant
+    ) {
+        if embedded > 0 { failures = 0 }
         next = end + (end - start) * (100 - percent) / percent
     }
 

@@ -136,7 +136,7 @@ package struct ModelShelf {
         }
         // Beside its place until it is whole and has been tried.
         let (made, old) = ("\(library.own)/.added-\(getpid())", "\(library.own)/.replaced-\(getpid())")
-        defer { for path in [made, old] { try? manager.removeItem(atPath: path) } }
+        defer { try? manager.removeItem(atPath: made) }
         do {
             try manager.createDirectory(atPath: made, withIntermediateDirectories: true)
             for file in ModelFiles.all(of: network) {
@@ -161,7 +161,13 @@ package struct ModelShelf {
                     to: URL(fileURLWithPath: "\(target)/\(ModelManifest.fileName)"), options: .atomic)
             } else {
                 if isTaken { try manager.moveItem(atPath: target, toPath: old) }
-                try manager.moveItem(atPath: made, toPath: target)
+                do {
+                    try manager.moveItem(atPath: made, toPath: target)
+                } catch {
+                    if isTaken { try? manager.moveItem(atPath: old, toPath: target) }
+                    throw error
+                }
+                try? manager.removeItem(atPath: old)
             }
         } catch {
             throw .cannotWrite(file: target, reason: error.localizedDescription)

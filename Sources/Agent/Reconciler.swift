@@ -76,6 +76,8 @@ package final class Reconciler {
 
     /// The model that rounds were made with last: its networks stay loaded while what is opened is given up.
     var latest: ModelAtWork?
+    /// A model in service whose networks cannot be loaded here.
+    var unusable: ContentDigest?
     /// What is done so that the model of the settings can take over; nil where there is nothing to do.
     var change: ModelChange?
     /// Why it cannot.
@@ -161,18 +163,18 @@ package final class Reconciler {
     /// Opens everything, and publishes what an earlier run left due. Loads the network.
     package func start() throws(AgentError) {
         try inRooms {
-            let opened = try open()
             // Whoever starts a service wants to hear of it now, not with the first photo.
-            try opened.publisher.checkMayWrite()
-            opened.work.network.begin()
-            try opened.work.workers.prepare()
+            try open().publisher.checkMayWrite()
+            try open().work.network.begin()
+            try open().work.workers.prepare()
             var report = ReconcileReport()
+            let opened = try open()
             // Lists of another model stay as they are until those of this one are ready.
             if try opened.catalogue.rankingState().model == opened.model {
                 try publish(opened, everything: false, Options(), &report)
                 table = try loadTable(opened)
             }
-            _ = try opened.work.network.model()
+            try loadModel()
         }
     }
 

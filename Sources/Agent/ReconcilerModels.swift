@@ -21,9 +21,13 @@ extension Reconciler {
     /// The model to make rounds with: the one in service, where that is to go on and can be had; else the wanted one.
     func model(for catalogue: Catalogue) throws -> ModelAtWork {
         let inService = try catalogue.modelInService()
-        if keepsServing, let inService {
+        if keepsServing, let record = inService?.record, record.identity != unusable {
+            // What is loaded goes on, whatever has become of its files.
+            if let latest, latest.source.identity == record.identity, !latest.network.hasFailed {
+                return latest
+            }
             let library = ModelLibrary(settings: settings, executable: executable)
-            if let source = try? ModelSource(inService.record, library: library) { return atWork(source) }
+            if let source = try? ModelSource(record, library: library) { return atWork(source) }
         }
         let wanted = try wantedModel()
         // Noted as the next one, so that nobody prunes its vectors before it is in service.
@@ -32,21 +36,41 @@ extension Reconciler {
         return wanted
     }
 
-    /// Looks whether the settings name another model than the one that rounds are made with.
+    /// Loads the networks that rounds are made with. Where those of the model in service cannot be, and the settings name
+    /// another, that one's: the published lists stay as they are until all photos have a vector of it.
+    func loadModel() throws {
+        let opened = try open()
+        opened.work.network.begin()
+        do throws(ModelError) {
+            _ = try opened.work.network.model()
+        } catch {
+            guard keepsServing, unusable == nil, let wanted = try? wantedModel(),
+                wanted.source.identity != opened.work.source.identity
+            else { throw error }
+            unusable = opened.work.source.identity
+            self.opened = nil
+            table = nil
+            try loadModel()
+        }
+    }
+
+    /// Looks whether the settings name another model than the one that rounds are made with. A change to it that is under
+    /// way goes on.
     func noteWantedModel(_ opened: Opened) {
-        change = nil
         do {
             let wanted = try wantedModel()
             guard wanted.source.identity != opened.work.source.identity else {
-                changeTrouble = nil
+                (change, changeTrouble) = (nil, nil)
                 if try opened.catalogue.modelInService()?.number == opened.model {
                     try opened.catalogue.setNext(nil)
                 }
                 return
             }
             guard let number = try opened.catalogue.setNext(wanted.source.record) else { return }
+            if change?.coming.source.identity == wanted.source.identity, change?.number == number { return }
             change = ModelChange(to: wanted, number: number, settings: settings)
         } catch {
+            change = nil
             changeTrouble = "\(error)"
         }
     }
@@ -63,17 +87,19 @@ extension Reconciler {
     /// a vector, it takes over.
     ///
     /// - Parameters:
+    ///   - looksAgain: whether the settings' model may be another one than when it was looked at last.
     ///   - leavesOut: whether photos that have no vector of it may leave, however many.
     ///   - options: when to begin no further photo, and when to give up.
     /// - Throws: `AgentError.changeFailed` where the model cannot take over and the one in service goes on; something else
     ///   where it has and its lists could not be published.
-    func prepareChange(leavesOut: Bool, _ options: Options) throws(AgentError) -> ChangeStep {
+    func prepareChange(looksAgain: Bool, leavesOut: Bool, _ options: Options) throws(AgentError) -> ChangeStep
+    {
         let opened = try inRooms { try open() }
         var hasTakenOver = false
         do throws(AgentError) {
             return try inRooms {
                 // What was in its way may have been mended.
-                if change == nil { noteWantedModel(opened) }
+                if change == nil || looksAgain { noteWantedModel(opened) }
                 guard let change else {
                     guard let changeTrouble else { return .nothingToDo }
                     throw AgentError.changeFailed(reason: changeTrouble)
@@ -84,7 +110,7 @@ extension Reconciler {
                 }
                 let step = try change.step(opened.catalogue, isOver: options.isOver)
                 guard step.isThrough else {
-                    changeTrouble = nil
+                    if step.embedded > 0 { changeTrouble = nil }
                     return .embedded(step.embedded)
                 }
                 let new = try takeOver(change, opened, leavesOut: leavesOut, options)
@@ -98,8 +124,12 @@ extension Reconciler {
         } catch {
             if case .stopped = error { throw error }
             if hasTakenOver { throw error }
-            // The next try begins anew: with the networks, and with photos that failed.
-            change = nil
+            if case .modelIncomplete = error {
+                change?.forgetPassingFailures()
+            } else {
+                // The next try begins anew, with the networks too.
+                change = nil
+            }
             let reason = if case .changeFailed(let reason) = error { reason } else { error.description }
             changeTrouble = reason
             throw .changeFailed(reason: reason)
@@ -115,20 +145,29 @@ extension Reconciler {
         let lacking = try catalogue.images(withoutVectorOf: change.number)
         let rules = settings.readingRules(change.coming.source.identity)
         var departures = Departures()
-        departures.failed = lacking.map { image in
-            let reason = image.digest.flatMap { change.failures[$0]?.reason } ?? "it was not embedded"
-            return ImageRecord(
-                path: image.path, product: image.product, stamp: image.stamp,
-                state: .failed(reason: reason, attempts: 1, under: rules))
+        var blocking: [(path: ImagePath, reason: String)] = []
+        for image in lacking {
+            let failure = image.digest.flatMap { change.failures[$0] }
+            let reason = failure?.reason ?? "it has just come"
+            let isRefused = failure?.kind == .refused
+            // What is not there leaves with a round, which knows when not to believe it.
+            if !isRefused, !leavesOut || failure?.kind == .gone { blocking.append((image.path, reason)) }
+            departures.failed.append(
+                ImageRecord(
+                    path: image.path, product: image.product, stamp: image.stamp,
+                    state: .failed(reason: reason, attempts: 1, under: isRefused ? rules : nil)))
         }
-        let unavailable = lacking.filter { image in
-            image.digest.flatMap { change.failures[$0]?.isFinal } != true
+        let vanishing = Set(lacking.map(\.product)).subtracting(
+            lacking.isEmpty ? [] : try catalogue.embeddedProducts(of: change.number)
+        ).count
+        if !leavesOut, isMassRemoval(vanishing, of: try catalogue.rankedProductCount()),
+            let first = lacking.first
+        {
+            blocking.append((first.path, departures.failed.first?.failureReason ?? ""))
         }
-        let products = try catalogue.rankedProductCount()
-        if !leavesOut, !unavailable.isEmpty || isMassRemoval(lacking.count, of: products) {
-            let first = (unavailable.first ?? lacking[0]).path
-            let reason = departures.failed.first { $0.path == first }?.failureReason ?? ""
-            throw AgentError.modelIncomplete(photos: lacking.count, first: "\(first.text): \(reason)")
+        if let first = blocking.first {
+            throw AgentError.modelIncomplete(
+                photos: max(blocking.count, vanishing), first: "\(first.path.text): \(first.reason)")
         }
 
         let table = try RankingTable(

@@ -71,6 +71,8 @@ final class WorkLoop: @unchecked Sendable {
     private var changePace: ChangePace
     /// Whether photos that have no vector of it may leave: somebody has confirmed it.
     private var mayLeaveOut = false
+    /// Whether the settings' model may be another one than when it was looked at last.
+    private var looksAgain = false
     private var lastPing: ContinuousClock.Instant?
     private var journal: ServiceJournal
     private var display = ProgressText()
@@ -150,6 +152,7 @@ final class WorkLoop: @unchecked Sendable {
             journal.note(watcher.state)
             onReady(.success(()))
             let error = reconciler.flatMap { work($0) }
+            reconciler?.settle()
             reconciler = nil  // and with it the locks
             monitor.update { $0.phase = .stopping }
             watcher.stop()
@@ -284,7 +287,10 @@ final class WorkLoop: @unchecked Sendable {
         switch turn {
         case .everything(let batch, let requests):
             beginJob(requests, batch)
-            if !requests.isEmpty { changePace.tryNow() }
+            if !requests.isEmpty {
+                changePace.tryNow()
+                looksAgain = true
+            }
             if requests.contains(where: \.allowsMassRemoval) { mayLeaveOut = true }
             options.allowsMassRemoval = job?.allowsMassRemoval ?? false
             options.deferral = deferral(batch.finished, start)
@@ -313,6 +319,8 @@ final class WorkLoop: @unchecked Sendable {
         do throws(AgentError) {
             let round = try reconciler.round(scope, options)
             note(round, scope, looked, since: start)
+            // What was opened anew may have found that the settings name another model.
+            if reconciler.change != nil, changePace.next == nil { changePace.tryNow() }
             return nil
         } catch {
             return note(error)
@@ -330,10 +338,17 @@ final class WorkLoop: @unchecked Sendable {
         options.isOver = { [unowned self] in .now > end || isStopping || hasDue }
         defer { noteChange(reconciler) }
         do throws(AgentError) {
-            switch try reconciler.prepareChange(leavesOut: mayLeaveOut, options) {
-            case .nothingToDo: changePace.noteEnd()
+            let step = try reconciler.prepareChange(
+                looksAgain: looksAgain, leavesOut: mayLeaveOut, options)
+            looksAgain = false
+            switch step {
+            case .nothingToDo:
+                changePace.noteEnd()
+                mayLeaveOut = false
             case .embedded(let count):
-                changePace.note(stepFrom: start, to: .now)
+                changePace.note(embedded: count, stepFrom: start, to: .now)
+                // It was for what was in the way when it was given.
+                if count > 0 { mayLeaveOut = false }
                 monitor.update { $0.counters.photosEmbedded += count }
             case .tookOver(let report):
                 changePace.noteEnd()
@@ -348,7 +363,9 @@ final class WorkLoop: @unchecked Sendable {
             }
             return nil
         } catch {
+            looksAgain = false
             guard case .changeFailed = error else { return note(error) }
+            mayLeaveOut = false
             changePace.noteFailure(at: .now)
             return nil
         }

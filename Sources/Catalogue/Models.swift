@@ -123,15 +123,16 @@ extension Catalogue {
     ///
     /// - Parameters:
     ///   - after: a content to go on behind; nil for the first.
+    ///   - takesLast: whether of several photos of one content the last stands for it, not the first.
     ///   - limit: how many at most.
-    package func unembeddedImages(of model: ModelNumber, after: ContentDigest?, limit: Int)
-        throws(CatalogueError) -> [(path: ImagePath, digest: ContentDigest)]
-    {
+    package func unembeddedImages(
+        of model: ModelNumber, after: ContentDigest?, takesLast: Bool = false, limit: Int
+    ) throws(CatalogueError) -> [(path: ImagePath, digest: ContentDigest)] {
         try read { database in
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT min(path) AS path, digest FROM image
+                    SELECT \(takesLast ? "max" : "min")(path) AS path, digest FROM image
                     WHERE digest > ?1 AND NOT EXISTS (
                         SELECT 1 FROM embedding WHERE embedding.model = ?2 AND embedding.digest = image.digest)
                     GROUP BY digest ORDER BY digest LIMIT ?3
@@ -207,18 +208,20 @@ extension Catalogue {
     ///
     /// - Returns: the models that were removed.
     package func prune() throws(CatalogueError) -> [KnownModel] {
-        let gone = try knownModels().filter { !$0.isInService && !$0.isNext }
+        let before = try knownModels()
         let kept: Set<ModelNumber> = try write { database in
             // In one with the look at which are needed: a change may begin at any time.
             try database.run(
                 sql: """
                     DELETE FROM model WHERE id IS NOT (SELECT model FROM ranking)
                         AND id IS NOT (SELECT next FROM ranking)
+                        AND id IS NOT (SELECT published FROM ranking)
                     """)
             return Set(try Int64.fetchAll(database, sql: "SELECT id FROM model").map(ModelNumber.init))
         }
         VectorFile.removeAll(but: kept, stateFolder: stateFolder)
-        return gone
+        let left = Set(try knownModels().map(\.record.identity))
+        return before.filter { !left.contains($0.record.identity) }
     }
 }
 

@@ -142,5 +142,6 @@ enum Schema {
 
         -- The model that the files in the output folder are of; NULL where that is not known.
         ALTER TABLE ranking ADD COLUMN published INTEGER REFERENCES model (id) ON DELETE SET NULL;
+        UPDATE ranking SET published = model;
         """
 }

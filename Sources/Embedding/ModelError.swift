@@ -29,7 +29,7 @@ package enum ModelError: Error, Hashable, CustomStringConvertible {
         case .missingFile(let file):
             "\(file) is missing or cannot be read. Obtain the model again."
         case .notAsItWas(let name):
-            "the model \(name) is not as it was when the catalogue was made with it. Run 'imgrec-agent reconcile': every photo is embedded with the model of the settings."
+            "the model \(name) is not as it was before. Run 'imgrec-agent reconcile': every photo is embedded with the model of the settings, as it is now."
         case .wrongInterface(let model, let reason):
             "the model \(model) does not do what its manifest says: \(reason)"
         case .openVINO(let doing, let message):

@@ -38,7 +38,9 @@ package struct ModelSource: Hashable, Sendable {
         let manifest: ModelManifest
         let file: String
         let weight: Double
-        /// Of the network's bytes.
+        /// Of the network's files.
+        let digests: [ContentDigest]
+        /// Of all of them.
         let content: ContentDigest
         /// How many these are.
         let bytes: Int
@@ -119,6 +121,10 @@ package struct ModelSource: Hashable, Sendable {
             } else {
                 network = try compile(cache: nil)
             }
+            // Somebody may have put another in its place since it was looked at.
+            guard try ModelFiles.read(member.file).digests == member.digests else {
+                throw .notAsItWas(name: member.manifest.name)
+            }
             parts.append(Model.Part(manifest: member.manifest, weight: member.weight, network: network))
         }
         return Model(parts: parts)
@@ -138,6 +144,7 @@ extension ModelSource.Member {
             }
         }
         bytes = size
+        self.digests = digests
         content =
             digests.count == 1
             ? digests[0] : ContentDigest(of: digests.map(\.description).joined(separator: " ").utf8)

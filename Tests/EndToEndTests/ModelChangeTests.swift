@@ -86,7 +86,7 @@ private final class TirelessReader: Sendable {
 }
 
 @Suite(
-    "Change of model", .serialized,
+    "Change of model", .serialized, .underUsualKernelLimits,
     .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)))
 struct ModelChangeTests {
     private static let (old, new) = ("efficientnet-lite0", "efficientnet-lite1")
