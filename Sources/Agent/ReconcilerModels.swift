@@ -170,6 +170,7 @@ extension Reconciler {
                 photos: max(blocking.count, vanishing), first: "\(first.path.text): \(first.reason)")
         }
 
+        progress(.ranking(done: 0, of: 0))
         let table = try RankingTable(
             catalogue: catalogue, model: change.number, dimension: change.coming.source.dimension,
             count: settings.recommendationCount, threads: settings.effectiveThreads)

@@ -539,6 +539,10 @@ final class WorkLoop: @unchecked Sendable {
 
     /// Called often while a round goes on.
     private func pulse(_ progress: ReconcileProgress) {
+        if case .ranking = progress, [.idle, .heldBack].contains(monitor.current.phase) {
+            // Another model takes over: until its lists are published, nobody is to believe that all is done.
+            monitor.update { $0.phase = .working }
+        }
         let now = ContinuousClock.now
         guard lastPulse.map({ now - $0 >= .milliseconds(200) }) ?? true else { return }
         lastPulse = now

@@ -51,8 +51,13 @@ package final class Publisher {
         throws(PublishingError)
     {
         var folder = try OutputFolder(path: path)
-        let ours = Set(published.map { OutputPath(of: $0.product).relative })
-        try folder.removeTree { ours.contains($0) }
+        // There is a tree only where a change of model was interrupted.
+        var ours: Set<String>?
+        try folder.removeTree { path in
+            let known = ours ?? Set(published.map { OutputPath(of: $0.product).relative })
+            ours = known
+            return known.contains(path)
+        }
         try folder.emptyStaging()
         let bytes = try folder.read([Index.fileName])
         let index = Index(published.compactMap { product, digest in digest.map { (product, $0) } })
