@@ -43,3 +43,12 @@ fetch_wheel() {
     has_sha256 "$file" "$sha256" ||
         fail "checksum mismatch: $file is not the file this project was built with (expected SHA-256 $sha256). Run again to download it anew; if it happens twice, do not use it and please report it."
 }
+
+# choose_photos: sets `photos` to the folder that IMAGES names, to the catalogue beside the project, or to the sample.
+choose_photos() {
+    photos=${IMAGES:-../shared/catalogue}
+    if [ ! -d "$photos" ]; then
+        Scripts/fetch-sample
+        photos=demo/photos
+    fi
+}

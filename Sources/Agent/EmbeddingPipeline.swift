@@ -1,3 +1,4 @@
+import Catalogue
 import Embedding
 import Foundation
 import Imaging
@@ -198,6 +199,14 @@ private final class SharedCounter: Sendable {
     }
 
     var taken: Int { next.withLock { $0 } }
+}
+
+extension Catalogue {
+    /// Tells whether a content has a vector of a model. A look-up that fails says no: the photo is embedded, and storing it
+    /// meets the error.
+    func embeddedCheck(of model: ModelNumber) -> @Sendable (ContentDigest) -> Bool {
+        { digest in ((try? self.embeddedContents(among: [digest], of: model)) ?? []).contains(digest) }
+    }
 }
 
 /// Which contents somebody has taken on, so that two photos of one content are embedded once.

@@ -69,9 +69,7 @@ final class ModelChange {
             embedded.formUnion(waiting.map(\.digest))
             waiting = []
         }
-        let isEmbedded: @Sendable (ContentDigest) -> Bool = { digest in
-            ((try? catalogue.embeddedContents(among: [digest], of: number)) ?? []).contains(digest)
-        }
+        let isEmbedded = catalogue.embeddedCheck(of: number)
         let taken = try coming.pipeline(settings).run(
             images.map(\.path), isEmbedded: isEmbedded, isOver: isOver
         ) { outcomes in

@@ -315,10 +315,7 @@ package final class Reconciler {
         _ plan: ReconcilePlan, _ opened: Opened, _ options: Options, _ round: inout Round
     ) throws -> Departures {
         let (catalogue, model) = (opened.catalogue, opened.model)
-        // A look-up that fails says no: the photo is embedded, and storing it meets the error.
-        let isEmbedded: @Sendable (ContentDigest) -> Bool = { digest in
-            ((try? catalogue.embeddedContents(among: [digest], of: model)) ?? []).contains(digest)
-        }
+        let isEmbedded = catalogue.embeddedCheck(of: model)
         var intake = PhotoIntake(plan: plan, rules: rules(opened), isStored: isEmbedded)
         try catalogue.store(images: intake.takeImages(), embeddings: [], model: model)
 
