@@ -106,7 +106,10 @@ let package = Package(
             linkerSettings: openVINOLibraries + withoutCurl),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["imgrec-agent", "TestSupport", "Products", "Catalogue"],
+            dependencies: [
+                "imgrec-agent", "TestSupport", "Products", "Catalogue",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: room,
             linkerSettings: openVINOLibraries),
         .executableTarget(
@@ -136,7 +139,11 @@ let package = Package(
             "Neighbours", ["Products", "CNeighbourKernels"],
             settings: [.unsafeFlags(["-O"], .when(configuration: .debug))])
         + rooms("Catalogue", ["Products", grdb])
-        + rooms("Publishing", ["Products", "CLinux"], resources: [.embedInCode("Resources/gallery.html")])
+        + rooms(
+            "Publishing", ["Products", "CLinux"],
+            resources: [
+                .embedInCode("Resources/gallery.html"), .embedInCode("Resources/similar-products.js"),
+            ])
         + rooms("Systemd", [log])
         + rooms(
             "Agent",

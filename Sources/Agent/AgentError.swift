@@ -22,7 +22,7 @@ package enum AgentError: Error, CustomStringConvertible {
     case unknownProduct(String)
     case unreadablePhoto(path: String, reason: String)
     case nothingYet(stateFolder: String)
-    case noTable(file: String)
+    case noTable(file: String, remedy: String)
     case badTable(file: String, reason: String)
     case nothingToEvaluate(reason: String)
     /// What is to be a model cannot be one.
@@ -64,10 +64,10 @@ package enum AgentError: Error, CustomStringConvertible {
         case .nothingYet(let stateFolder):
             "there is no catalogue in \(stateFolder) yet. Run 'imgrec-agent reconcile' first."
         case .badModel(let reason): reason
-        case .noTable(let file):
-            "there is no file \(file). Say --labels folders, --labels products, or name a CSV file."
+        case .noTable(let file, let remedy):
+            "there is no file \(file) that can be read. \(remedy)"
         case .badTable(let file, let reason):
-            "\(file) is no table of labels: \(reason)"
+            "\(file) is no table that can be used: \(reason)"
         case .nothingToEvaluate(let reason):
             "there is nothing to evaluate: \(reason)"
         case .modelIncomplete(let photos, let first):

@@ -19,10 +19,11 @@ package enum GalleryWriter {
         let failed = try inRooms { try catalogue.failedImages() }.map { ($0.path, $0.failureReason ?? "") }
         var gallery = Gallery(
             imagesFolder: settings.imagesFolder, pageFolder: folder.path, model: model.name, failed: failed)
+        let form = try PublishedForm(settings)
         var count = 0
         try inRooms {
             try catalogue.forEachRankedProduct { ranked in
-                gallery.add(ProductDocument(ranked))
+                gallery.add(form.document(of: ranked))
                 count += 1
             }
         }

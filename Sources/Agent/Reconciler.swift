@@ -73,6 +73,8 @@ package final class Reconciler {
     /// In step with the neighbour table of the catalogue; nil where that is not known.
     var table: RankingTable?
     private var recentlyGone = RecentlyGone()
+    /// As it was published last; nil where nothing was.
+    var form: PublishedForm?
 
     /// The model that rounds were made with last: its networks stay loaded while what is opened is given up.
     var latest: ModelAtWork?
@@ -125,7 +127,9 @@ package final class Reconciler {
         grouping = ProductGrouping(pattern: settings.productPattern)
         filter = PhotoFilter(settings: settings)
         // What can be known at once is said before anything is touched.
-        if !keepsServing { latest = try inRooms { try wantedModel() } }
+        guard !keepsServing else { return }
+        latest = try inRooms { try wantedModel() }
+        form = try PublishedForm(settings)
     }
 
     // MARK: The ways to run
@@ -171,7 +175,11 @@ package final class Reconciler {
             let opened = try open()
             // Lists of another model stay as they are until those of this one are ready.
             if try opened.catalogue.rankingState().model == opened.model {
-                try publish(opened, everything: false, Options(), &report)
+                do {
+                    try publish(opened, everything: false, Options(), &report)
+                } catch AgentError.badTable, AgentError.noTable {
+                    // The first round says so, and goes on trying.
+                }
                 table = try loadTable(opened)
             }
             try loadModel()
@@ -276,8 +284,9 @@ package final class Reconciler {
     {
         let published = try catalogue.publishedModel()
         return try Publisher(
-            folder: settings.outputFolder, model: work.source.name,
+            folder: settings.outputFolder, model: work.source.name, form: OutputForm(settings),
             published: try catalogue.publications().map { ($0.product, $0.digest) },
+            publishedLayout: try catalogue.publishedForm().flatMap { OutputForm.Layout($0.layout) },
             isOfOtherModel: published.map { $0 != number } ?? false)
     }
 
@@ -535,6 +544,7 @@ package final class Reconciler {
         _ opened: Opened, everything: Bool, _ options: Options, _ report: inout ReconcileReport
     ) throws {
         let catalogue = opened.catalogue
+        let form = try currentForm()
         var everything = everything
         if !opened.publisher.isInPlace {
             opened.publisher = try openPublisher(catalogue, opened.work, opened.model)
@@ -544,12 +554,14 @@ package final class Reconciler {
         var isFinished = false
         defer { if !isFinished { self.opened = nil } }
         let publisher = opened.publisher
-        if publisher.isOfOtherModel { everything = true }
+        let isOtherForm = try catalogue.publishedForm()?.digest != form.digest
+        if publisher.isOfOtherModel || isOtherForm { everything = true }
+        if publisher.isOneFile, try !catalogue.dueProducts().isEmpty { everything = true }
         var digests: [(product: ProductID, digest: ContentDigest)] = []
         var gone: [ProductID] = []
         let total: Int
         func stage(_ ranked: RankedProduct) throws {
-            digests.append((ranked.product, try publisher.stage(ProductDocument(ranked))))
+            digests.append((ranked.product, try publisher.stage(form.document(of: ranked))))
             guard digests.count % 64 == 0 else { return }
             progress(.publishing(done: digests.count, of: total))
             // What was written aside so far is written again then.
@@ -574,12 +586,22 @@ package final class Reconciler {
         let outcome = try publisher.finish()
         try catalogue.notePublished(
             digests, removed: gone,
-            of: opened.model,
+            of: opened.model, form: ("\(form.output.layout)", form.digest),
             isNewGeneration: outcome.written + outcome.removed > 0 || outcome.isIndexNew)
         report.published.written += outcome.written
         report.published.unchanged += outcome.unchanged
         report.published.removed += outcome.removed
         isFinished = true
+    }
+}
+
+extension Reconciler {
+    /// The form of documents, with the table of attributes as it is now.
+    fileprivate func currentForm() throws(AgentError) -> PublishedForm {
+        if let form, !form.isBehind(settings) { return form }
+        let new = try PublishedForm(settings)
+        form = new
+        return new
     }
 }
 

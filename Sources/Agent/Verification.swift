@@ -78,7 +78,9 @@ package struct Verification {
     private func drift(of products: [ProductID]) throws -> [ProductID: (reason: String, isOfCatalogue: Bool)]
     {
         var drift: [ProductID: (String, Bool)] = [:]
-        let published = PublishedFiles(folder: settings.outputFolder, model: modelName)
+        let published = PublishedFiles(
+            folder: settings.outputFolder, model: modelName, form: OutputForm(settings))
+        let form = try PublishedForm(settings)
         let count = try catalogue.rankingState().count
         progress(.verifying(done: 0, of: products.count))
         for first in stride(from: 0, to: products.count, by: Self.queriesAtOnce) {
@@ -101,7 +103,7 @@ package struct Verification {
                             || pool != Array(neighbours.prefix(pool.count))
                     {
                         drift[product] = ("its neighbours in the catalogue's pools are not the nearest", true)
-                    } else if let wrong = published.drift(of: ProductDocument(ranked)) {
+                    } else if let wrong = published.drift(of: form.document(of: ranked)) {
                         drift[product] = (wrong.rawValue, false)
                     }
                 } else if ranked != nil || expected[product] != nil {
@@ -115,7 +117,8 @@ package struct Verification {
 
     /// Products that the index names and the catalogue does not have.
     private func addIndexDrift(to drift: inout [ProductID: (reason: String, isOfCatalogue: Bool)]) throws {
-        let published = PublishedFiles(folder: settings.outputFolder, model: modelName)
+        let published = PublishedFiles(
+            folder: settings.outputFolder, model: modelName, form: OutputForm(settings))
         for product in published.products.subtracting(try catalogue.rankedProducts()) {
             drift[product] = ("index.json names it, and there is no such product", false)
         }

@@ -56,13 +56,3 @@ extension PhotoFilter {
             followsLinks: settings.followsLinks)
     }
 }
-
-extension ProductDocument {
-    init(_ ranked: RankedProduct) {
-        self.init(
-            product: ranked.product, images: ranked.images,
-            recommendations: ranked.similar.map {
-                Recommendation(product: $0.neighbour.product, image: $0.image, score: $0.neighbour.score)
-            })
-    }
-}

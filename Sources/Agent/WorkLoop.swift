@@ -42,6 +42,8 @@ final class WorkLoop: @unchecked Sendable {
     /// Publishing may take one part in so many of the time while photos wait.
     private static let publishShare = 5
     private static let longestBackOff = Duration.seconds(60)
+    /// So often is looked whether the table of attributes has changed.
+    private static let tableInterval = Duration.seconds(1)
     /// How long the watcher may be silent before the watchdog is no longer told that all is well.
     private static let longestSilence = Duration.seconds(45)
 
@@ -54,6 +56,8 @@ final class WorkLoop: @unchecked Sendable {
     private let shared: Mutex<Shared>
     private let wakeup = Wakeup()
     private let openCatalogue = Mutex<Catalogue?>(nil)
+    /// The table of attributes as it was when the loop looked at it last; what is published is of this or of a later one.
+    private let seenTable = Mutex<FileStamp?>(nil)
 
     // The thread's own.
     private var backlog: [ImagePath] = []
@@ -199,8 +203,17 @@ final class WorkLoop: @unchecked Sendable {
 
     var watches: FolderWatcher.State { watcher.state }
 
-    /// How many products and folders have just changed.
-    var settling: Int { shared.withLock { $0.queue.count } }
+    /// How many products and folders have just changed, the table of attributes among them.
+    var settling: Int {
+        // Whoever waits need not wait until the loop looks.
+        if isTableNew { wakeup.signal() }
+        return shared.withLock { $0.queue.count } + (isTableNew ? 1 : 0)
+    }
+
+    private var isTableNew: Bool {
+        guard let file = settings.attributesFile else { return false }
+        return FileStamp(of: file) != seenTable.withLock { $0 }
+    }
 
     private func note(_ change: FolderChange) {
         let now = ContinuousClock.now
@@ -243,6 +256,7 @@ final class WorkLoop: @unchecked Sendable {
                 if let turn, !turn.isInBackground { monitor.update { $0.phase = .working } }
                 var wake = retryAt ?? changePace.next ?? now + .seconds(3600)
                 if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
+                if settings.attributesFile != nil { wake = min(wake, now + Self.tableInterval) }
                 if let timeout = notifier.watchdogTimeout { wake = min(wake, now + timeout / 3) }
                 shared.nextWake = wake
                 return false
@@ -261,7 +275,7 @@ final class WorkLoop: @unchecked Sendable {
         }
         if let retryAt {
             // In trouble nothing else is tried meanwhile; hints wait.
-            guard retryAt <= now || shared.mayRetry else { return nil }
+            guard retryAt <= now || shared.mayRetry || isTableNew else { return nil }
             shared.mayRetry = false
             return .everything(shared.queue.takeAll(), [])
         }
@@ -272,12 +286,17 @@ final class WorkLoop: @unchecked Sendable {
         }
         if backlogStart < backlog.count { return .backlog }
         if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
-        if owesPublishing, !owesComparison { return .publish }
+        if owesPublishing || isTableNew, !owesComparison { return .publish }
         return changePace.isDue(at: now) ? .prepareChange : nil
     }
 
     private func perform(_ turn: Turn, _ reconciler: Reconciler) -> AgentError? {
         if case .prepareChange = turn { return prepareChange(reconciler) }
+        if let file = settings.attributesFile {
+            let stamp = FileStamp(of: file)
+            if seenTable.withLock({ $0 }) != stamp { owesPublishing = true }
+            seenTable.withLock { $0 = stamp }
+        }
         let start = ContinuousClock.now
         var options = Reconciler.Options()
         let sliceEnd = start + Self.slice

@@ -6,13 +6,13 @@ import Products
 package struct RankedProduct: Hashable, Sendable {
     package struct Similar: Hashable, Sendable {
         package let neighbour: Neighbour
-        /// The neighbour's first photo: what stands for it.
-        package let image: ImagePath
+        /// The neighbour's photos, in the order of their paths; the first stands for it.
+        package let photos: [ProductPhoto]
     }
 
     package let product: ProductID
     /// Its photos, in the order of their paths.
-    package let images: [ImagePath]
+    package let photos: [ProductPhoto]
     /// The most similar first.
     package let similar: [Similar]
 }
@@ -29,63 +29,64 @@ extension Catalogue {
     ///
     /// - Parameter body: called for each product; what it throws ends the walk and is thrown on.
     package func forEachRankedProduct(_ body: (RankedProduct) throws -> Void) throws {
-        let first = try firstImages()
         try walk { database in
-            let images = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT image.product, image.path FROM image JOIN product ON product.id = image.product
-                    WHERE image.state = 'ready' ORDER BY image.product, image.path
-                    """)
+            let photos = try Self.photos(database)
+            let products = try String.fetchCursor(database, sql: "SELECT id FROM product ORDER BY id")
             let neighbours = try Row.fetchCursor(
                 database, sql: "SELECT product, neighbour, score FROM neighbour ORDER BY product, rank")
-            var image = try images.next()?.copy()
             var neighbour = try neighbours.next()?.copy()
-            // Both are in the order of the products: one merge, nothing held but the current product.
-            while let row = image {
-                let product = ProductID(row["product"] as String)
-                var paths: [ImagePath] = []
-                while let row = image, ProductID(row["product"] as String) == product {
-                    if let path = ImagePath(row["path"] as String) { paths.append(path) }
-                    image = try images.next()?.copy()
-                }
+            // Both are in the order of the products: one merge.
+            while let product = try products.next().map({ ProductID($0) }) {
                 var similar: [RankedProduct.Similar] = []
                 while let row = neighbour, ProductID(row["product"] as String) <= product {
                     if ProductID(row["product"] as String) == product {
                         let neighbour = Neighbour(row: row)
-                        if let image = first[neighbour.product] {
-                            similar.append(.init(neighbour: neighbour, image: image))
+                        if let photos = photos[neighbour.product] {
+                            similar.append(.init(neighbour: neighbour, photos: photos))
                         }
                     }
                     neighbour = try neighbours.next()?.copy()
                 }
-                let ranked = RankedProduct(product: product, images: paths, similar: similar)
+                guard let own = photos[product] else { continue }
+                let ranked = RankedProduct(product: product, photos: own, similar: similar)
                 try Self.passOn { try body(ranked) }
             }
         }
+    }
+
+    /// The photos of every product, in the order of their paths.
+    private static func photos(_ database: Database) throws -> [ProductID: [ProductPhoto]] {
+        var photos: [ProductID: [ProductPhoto]] = [:]
+        let rows = try Row.fetchCursor(
+            database, sql: "SELECT product, path, digest FROM image WHERE state = 'ready' ORDER BY path")
+        while let row = try rows.next() {
+            if let photo = ProductPhoto(row: row) {
+                photos[ProductID(row["product"] as String), default: []].append(photo)
+            }
+        }
+        return photos
     }
 
     /// Some products, in their order, one at a time; those that are not in the neighbour table as nil.
     package func forEach(of products: [ProductID], _ body: (ProductID, RankedProduct?) throws -> Void) throws
     {
         try walk { database in
-            let images = try database.cachedStatement(
-                sql: "SELECT path FROM image WHERE product = ? AND state = 'ready' ORDER BY path")
-            let first = try database.cachedStatement(
-                sql: "SELECT min(path) FROM image WHERE product = ? AND state = 'ready'")
+            let statement = try database.cachedStatement(
+                sql: "SELECT path, digest FROM image WHERE product = ? AND state = 'ready' ORDER BY path")
+            func photos(of product: ProductID) throws -> [ProductPhoto] {
+                try Row.fetchAll(statement, arguments: [product.text]).compactMap(ProductPhoto.init(row:))
+            }
             let isRanked = try database.cachedStatement(sql: "SELECT 1 FROM product WHERE id = ?")
             for product in products {
                 var ranked: RankedProduct?
-                let paths = try String.fetchAll(images, arguments: [product.text]).compactMap {
-                    ImagePath($0)
-                }
-                if !paths.isEmpty, try Int.fetchOne(isRanked, arguments: [product.text]) != nil {
+                let own = try photos(of: product)
+                if !own.isEmpty, try Int.fetchOne(isRanked, arguments: [product.text]) != nil {
                     let neighbours = try Self.neighbours(of: product, database)
                     ranked = RankedProduct(
-                        product: product, images: paths,
+                        product: product, photos: own,
                         similar: try neighbours.compactMap { neighbour in
-                            try String.fetchOne(first, arguments: [neighbour.product.text])
-                                .flatMap { ImagePath($0) }.map { .init(neighbour: neighbour, image: $0) }
+                            let photos = try photos(of: neighbour.product)
+                            return photos.isEmpty ? nil : .init(neighbour: neighbour, photos: photos)
                         })
                 }
                 let found = ranked
@@ -167,18 +168,38 @@ extension Catalogue {
         }
     }
 
+    /// How the files in the output folder lie, and the digest of all that their form is made by; nil where that is not
+    /// known.
+    package func publishedForm() throws(CatalogueError) -> (layout: String, digest: ContentDigest)? {
+        try read { database in
+            try Row.fetchOne(database, sql: "SELECT published_layout, published_form FROM ranking").flatMap {
+                guard let layout = $0["published_layout"] as String?,
+                    let digest = ($0["published_form"] as Data?).flatMap({ ContentDigest(bytes: $0) })
+                else { return nil }
+                return (layout, digest)
+            }
+        }
+    }
+
     /// Notes what is on disk now, after the index was written.
     ///
     /// - Parameters:
     ///   - published: each product's file by its digest.
     ///   - removed: products that have no file any more.
     ///   - model: of the files; nil where that is as it was.
+    ///   - form: how all files lie, and the digest of what their form is made by; nil where that is as it was.
     ///   - isNewGeneration: whether a file of the output folder has changed.
     package func notePublished(
         _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID],
-        of model: ModelNumber? = nil, isNewGeneration: Bool = true
+        of model: ModelNumber? = nil, form: (layout: String, digest: ContentDigest)? = nil,
+        isNewGeneration: Bool = true
     ) throws(CatalogueError) {
         try write { database in
+            if let form {
+                try database.run(
+                    sql: "UPDATE ranking SET published_layout = ?, published_form = ?",
+                    arguments: [form.layout, Data(form.digest.bytes)])
+            }
             if let model {
                 try database.run(
                     sql: "UPDATE ranking SET published = ?1 WHERE published IS NOT ?1", arguments: [model.id])
@@ -198,5 +219,14 @@ extension Catalogue {
                     sql: "DELETE FROM publication WHERE product = ?", arguments: [product.text])
             }
         }
+    }
+}
+
+extension ProductPhoto {
+    fileprivate init?(row: Row) {
+        guard let path = ImagePath(row["path"] as String),
+            let digest = ContentDigest(bytes: row["digest"] as Data)
+        else { return nil }
+        self.init(path: path, digest: digest)
     }
 }

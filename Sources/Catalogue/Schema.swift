@@ -16,6 +16,9 @@ enum Schema {
         migrator.registerMigration("4") { database in
             try database.execute(sql: version4)
         }
+        migrator.registerMigration("5") { database in
+            try database.execute(sql: version5)
+        }
         return migrator
     }
 
@@ -143,5 +146,12 @@ enum Schema {
         -- The model that the files in the output folder are of; NULL where that is not known.
         ALTER TABLE ranking ADD COLUMN published INTEGER REFERENCES model (id) ON DELETE SET NULL;
         UPDATE ranking SET published = model;
+        """
+
+    private static let version5 = """
+        -- How the files in the output folder lie, and the SHA-256 of all that their form is made by; NULL where that is
+        -- not known.
+        ALTER TABLE ranking ADD COLUMN published_layout TEXT;
+        ALTER TABLE ranking ADD COLUMN published_form BLOB CHECK (length(published_form) = 32);
         """
 }

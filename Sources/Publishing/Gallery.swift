@@ -20,7 +20,7 @@ package struct Gallery {
         failed: [(path: ImagePath, reason: String)] = []
     ) {
         self.failed = failed
-        base = Self.relativeAddress(from: pageFolder, to: imagesFolder)
+        base = WebAddress.relative(from: pageFolder, to: imagesFolder)
         json.append("{\"model\":")
         json.append(string: model)
         json.append(",\"base\":")
@@ -32,16 +32,16 @@ package struct Gallery {
         json.append(count == 0 ? "\n{\"id\":" : ",\n{\"id\":")
         json.append(string: document.product.text)
         json.append(",\"images\":[")
-        for (index, image) in document.images.enumerated() {
+        for (index, image) in document.photos.enumerated() {
             if index > 0 { json.append(",") }
-            json.append(string: Self.address(of: image.name.bytes))
+            json.append(string: WebAddress.encoded(image.path.name.bytes))
         }
         json.append("],\"similar\":[")
         for (index, recommendation) in document.recommendations.enumerated() {
             json.append(index == 0 ? "[" : ",[")
             json.append(string: recommendation.product.text)
             json.append(",")
-            json.append(string: Self.address(of: recommendation.image.name.bytes))
+            json.append(string: WebAddress.encoded(recommendation.photos[0].path.name.bytes))
             json.append(",\(JSONText.score(recommendation.score))]")
         }
         json.append("]}")
@@ -63,33 +63,5 @@ package struct Gallery {
         let marker = Array("/*DATA*/".utf8)
         let start = page.indices.first { page[$0...].starts(with: marker) }!
         return page[..<start] + json.bytes + page[(start + marker.count)...]
-    }
-
-    // MARK: Addresses
-
-    /// A path as a URL has it: bytes that are not unreserved characters or `/` as `%` and two digits (RFC 3986).
-    private static func address(of bytes: [UInt8]) -> String {
-        var text = ""
-        for byte in bytes {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"),
-                UInt8(ascii: "~"), UInt8(ascii: "/"):
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return text
-    }
-
-    private static func relativeAddress(from page: String, to folder: String) -> String {
-        let from = page.split(separator: "/")
-        let to = folder.split(separator: "/")
-        var shared = 0
-        while shared < min(from.count, to.count), from[shared] == to[shared] { shared += 1 }
-        let path = Array(repeating: "..", count: from.count - shared) + to[shared...].map(String.init)
-        return address(of: Array((path.isEmpty ? "." : path.joined(separator: "/")).utf8)) + "/"
     }
 }

@@ -5,9 +5,95 @@ import Foundation
 /// Foundation's encoder keeps an object's keys in a dictionary of strings, where two ids that differ in
 /// Unicode spelling alone are one; here they are two, as they are on disk.
 package struct JSONText {
-    package private(set) var bytes: [UInt8] = []
+    package enum Bracket: Sendable {
+        case object, array
 
-    package init() {}
+        fileprivate var pair: (open: UInt8, close: UInt8) {
+            switch self {
+            case .object: (UInt8(ascii: "{"), UInt8(ascii: "}"))
+            case .array: (UInt8(ascii: "["), UInt8(ascii: "]"))
+            }
+        }
+    }
+
+    private struct Level {
+        let bracket: Bracket
+        let isOnLines: Bool
+        var isEmpty = true
+    }
+
+    package private(set) var bytes: [UInt8] = []
+    private let isCompact: Bool
+    private var levels: [Level] = []
+
+    /// - Parameter isCompact: whether there is no white space that a parser does not need.
+    package init(isCompact: Bool = false) { self.isCompact = isCompact }
+
+    // MARK: Structure
+
+    /// Begins an object or an array.
+    ///
+    /// - Parameter isOnLines: whether each member has a line of its own.
+    package mutating func open(_ bracket: Bracket, isOnLines: Bool = false) {
+        bytes.append(bracket.pair.open)
+        levels.append(Level(bracket: bracket, isOnLines: isOnLines && !isCompact))
+    }
+
+    package mutating func close() {
+        let level = levels.removeLast()
+        if !level.isEmpty { breakLine(in: level) }
+        bytes.append(level.bracket.pair.close)
+    }
+
+    /// Begins the next member of an array.
+    package mutating func beginElement() {
+        let level = levels[levels.count - 1]
+        levels[levels.count - 1].isEmpty = false
+        if level.isEmpty {
+            breakLine(in: level)
+        } else {
+            bytes.append(UInt8(ascii: ","))
+            if level.isOnLines { breakLine(in: level) } else if !isCompact { bytes.append(UInt8(ascii: " ")) }
+        }
+    }
+
+    /// Begins the next member of an object; its value is to follow.
+    package mutating func beginMember(_ name: String) {
+        beginElement()
+        append(string: name)
+        append(isCompact ? ":" : ": ")
+    }
+
+    private mutating func breakLine(in level: Level) {
+        if level.isOnLines {
+            bytes.append(UInt8(ascii: "\n"))
+            for level in levels where level.isOnLines { append("  ") }
+        } else if level.bracket == .object, !isCompact {
+            bytes.append(UInt8(ascii: " "))
+        }
+    }
+
+    package mutating func addMember(_ name: String, _ value: String) {
+        beginMember(name)
+        append(string: value)
+    }
+
+    package mutating func addMember(_ name: String, _ value: Int) {
+        beginMember(name)
+        append("\(value)")
+    }
+
+    package mutating func addMember(_ name: String, _ values: some Sequence<String>) {
+        beginMember(name)
+        open(.array)
+        for value in values {
+            beginElement()
+            append(string: value)
+        }
+        close()
+    }
+
+    // MARK: Values
 
     package mutating func append(_ text: String) {
         bytes.append(contentsOf: text.utf8)

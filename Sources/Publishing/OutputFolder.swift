@@ -174,6 +174,8 @@ struct OutputFolder: ~Copyable {
         return isRemoved
     }
 
+    func removeIfEmpty(_ name: String) { unlinkat(root.descriptor, name, AT_REMOVEDIR) }
+
     // MARK: Walking
 
     /// Owns an open folder.

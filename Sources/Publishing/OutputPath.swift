@@ -1,6 +1,7 @@
 import Products
 
-/// Where a product's document lies in the output folder: `products/<product-id>.json`.
+/// Where a product's document lies in the output folder: `products/<product-id>.json`; where files are sharded,
+/// `products/<digits of the id's SHA-256>/<product-id>.json`; where one file has all, that.
 ///
 /// Most ids are their own path. Where an id would not be a safe one, bytes are written as `%` and two
 /// hexadecimal digits; undoing that everywhere, and joining what a lone `%` at the end of a part cut, gives
@@ -15,15 +16,35 @@ package struct OutputPath: Hashable, Sendable {
 
     package var relative: String { components.joined(separator: "/") }
 
+    /// As a name that differs from others by its bytes: two paths may differ in Unicode spelling alone.
+    var name: FileName { FileName(text: relative) }
+
+    package static func == (left: OutputPath, right: OutputPath) -> Bool { left.name == right.name }
+    package func hash(into hasher: inout Hasher) { name.hash(into: &hasher) }
+
     package static let folder = "products"
+    /// The file of all products.
+    static let ofAll = OutputPath(components: ["all.json"])
     private static let ending = ".json"
     /// NAME_MAX of Linux is 255 bytes; this leaves room for the ending.
     private static let longestPart = 240
     private static let emptyPart = "%%"
 
-    package init(of product: ProductID) {
+    private init(components: [String]) { self.components = components }
+
+    package init(of product: ProductID, in layout: OutputForm.Layout) {
+        switch layout {
+        case .products: self.init(of: product, below: [Self.folder])
+        case .sharded(let digits):
+            let digest = ContentDigest(of: product.text.utf8).description
+            self.init(of: product, below: [Self.folder, String(digest.prefix(digits))])
+        case .single: self = Self.ofAll
+        }
+    }
+
+    private init(of product: ProductID, below folders: [String]) {
         let parts = product.name.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        var components = [Self.folder]
+        var components = folders
         for (index, part) in parts.enumerated() {
             var pieces = Self.pieces(Array(part))
             if index == parts.count - 1 { pieces[pieces.count - 1] += Self.ending }
@@ -40,10 +61,14 @@ package struct OutputPath: Hashable, Sendable {
     }
 
     /// The product whose document lies at a path, or nil where no product's does.
-    package static func product(at relative: String) -> ProductID? {
+    ///
+    /// - Parameter layout: not one file for all.
+    package static func product(at relative: String, in layout: OutputForm.Layout) -> ProductID? {
         var bytes: [UInt8] = []
         var rest = relative.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)[...]
-        guard let first = rest.popFirst(), first.elementsEqual(folder.utf8), let last = rest.popLast(),
+        guard let first = rest.popFirst(), first.elementsEqual(folder.utf8) else { return nil }
+        if case .sharded = layout { _ = rest.popFirst() }
+        guard let last = rest.popLast(),
             last.count > ending.utf8.count || last.elementsEqual(ending.utf8),
             last.suffix(5).elementsEqual(ending.utf8)
         else { return nil }
@@ -64,7 +89,7 @@ package struct OutputPath: Hashable, Sendable {
         }
         guard bytes.popLast() == UInt8(ascii: "/") else { return nil }
         let product = ProductID(FileName(bytes: bytes))
-        return OutputPath(of: product).relative.utf8.elementsEqual(relative.utf8) ? product : nil
+        return OutputPath(of: product, in: layout).relative.utf8.elementsEqual(relative.utf8) ? product : nil
     }
 
     // MARK: The escape

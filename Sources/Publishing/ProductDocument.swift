@@ -4,51 +4,109 @@ import Products
 package struct ProductDocument: Hashable, Sendable {
     package struct Recommendation: Hashable, Sendable {
         package let product: ProductID
-        /// The photo that stands for the product.
-        package let image: ImagePath
+        /// The first stands for the product.
+        package let photos: [ProductPhoto]
         package let score: Float
+        package let attributes: ProductAttributes
 
-        package init(product: ProductID, image: ImagePath, score: Float) {
+        /// - Parameter photos: one at least.
+        package init(
+            product: ProductID, photos: [ProductPhoto], score: Float, attributes: ProductAttributes = .init()
+        ) {
             self.product = product
-            self.image = image
+            self.photos = photos
             self.score = score
+            self.attributes = attributes
         }
     }
 
     package static let schemaVersion = 1
 
     package let product: ProductID
-    package let images: [ImagePath]
+    package let photos: [ProductPhoto]
     /// The most similar first.
     package let recommendations: [Recommendation]
+    package let attributes: ProductAttributes
 
-    package init(product: ProductID, images: [ImagePath], recommendations: [Recommendation]) {
+    package init(
+        product: ProductID, photos: [ProductPhoto], recommendations: [Recommendation],
+        attributes: ProductAttributes = .init()
+    ) {
         self.product = product
-        self.images = images
+        self.photos = photos
         self.recommendations = recommendations
+        self.attributes = attributes
     }
 
     /// The document's bytes: the same content, the same bytes.
-    func json(model: String) -> [UInt8] {
-        var json = JSONText()
-        json.append("{\n  \"schemaVersion\": \(Self.schemaVersion),\n  \"product\": ")
-        json.append(string: product.text)
-        json.append(",\n  \"images\": [")
-        for (index, image) in images.enumerated() {
-            json.append(index == 0 ? "" : ", ")
-            json.append(string: image.text)
-        }
-        json.append("],\n  \"model\": ")
-        json.append(string: model)
-        json.append(",\n  \"recommendations\": [")
-        for (index, recommendation) in recommendations.enumerated() {
-            json.append(index == 0 ? "\n    { \"product\": " : ",\n    { \"product\": ")
-            json.append(string: recommendation.product.text)
-            json.append(", \"image\": ")
-            json.append(string: recommendation.image.text)
-            json.append(", \"score\": \(JSONText.score(recommendation.score)) }")
-        }
-        json.append(recommendations.isEmpty ? "]\n}\n" : "\n  ]\n}\n")
+    func json(model: String, form: OutputForm) -> [UInt8] {
+        var json = JSONText(isCompact: form.isCompact)
+        json.open(.object, isOnLines: true)
+        json.addMember("schemaVersion", Self.schemaVersion)
+        json.addMember("product", product.text)
+        json.add(photos, form)
+        json.add(attributes)
+        json.addMember("model", model)
+        add(to: &json, isOnLines: true, form)
+        json.close()
+        json.append("\n")
         return json.bytes
     }
+
+    /// The product's line in the file of all products: its id and what is known of it.
+    func line(form: OutputForm) -> [UInt8] {
+        var json = JSONText(isCompact: form.isCompact)
+        json.append(string: product.text)
+        json.append(form.isCompact ? ":" : ": ")
+        json.open(.object)
+        json.add(photos, form)
+        json.add(attributes)
+        add(to: &json, isOnLines: false, form)
+        json.close()
+        return json.bytes
+    }
+
+    private func add(to json: inout JSONText, isOnLines: Bool, _ form: OutputForm) {
+        json.beginMember("recommendations")
+        json.open(.array, isOnLines: isOnLines)
+        for recommendation in recommendations {
+            json.beginElement()
+            json.open(.object)
+            json.addMember("product", recommendation.product.text)
+            json.add(standingFor: recommendation.photos[0], form)
+            json.beginMember("score")
+            json.append(JSONText.score(recommendation.score))
+            if form.fields.contains(.images) { json.add(recommendation.photos, form) }
+            json.add(recommendation.attributes)
+            json.close()
+        }
+        json.close()
+    }
+}
+
+extension JSONText {
+    /// The photo that stands for a product.
+    fileprivate mutating func add(standingFor photo: ProductPhoto, _ form: OutputForm) {
+        addMember("image", photo.path.text)
+        if let base = form.imageBaseURL { addMember("imageURL", photo.address(base)) }
+        if form.fields.contains(.digests) { addMember("imageDigest", "sha256:\(photo.digest)") }
+    }
+
+    fileprivate mutating func add(_ photos: [ProductPhoto], _ form: OutputForm) {
+        addMember("images", photos.map(\.path.text))
+        if let base = form.imageBaseURL { addMember("imageURLs", photos.map { $0.address(base) }) }
+        if form.fields.contains(.digests) { addMember("imageDigests", photos.map { "sha256:\($0.digest)" }) }
+    }
+
+    fileprivate mutating func add(_ attributes: ProductAttributes) {
+        guard !attributes.isEmpty else { return }
+        beginMember("attributes")
+        open(.object)
+        for attribute in attributes.all { addMember(attribute.name, attribute.value) }
+        close()
+    }
+}
+
+extension ProductPhoto {
+    fileprivate func address(_ base: String) -> String { base + WebAddress.encoded(path.name.bytes) }
 }

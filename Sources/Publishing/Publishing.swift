@@ -25,57 +25,79 @@ package final class Publisher {
     private var stagedAtMost = usuallyStaged
     private var folder: OutputFolder
     private var model: String
+    private let form: OutputForm
     private var index: Index
+    /// The lines of the file of all products, in the order of the ids, where there is one.
+    private var lines: [(product: ProductID, line: [UInt8])] = []
     /// Whether the files on disk are of another model. Then all are written aside and take their place at once, so that
     /// no reader meets lists of two models.
     package private(set) var isOfOtherModel: Bool
     /// The paths of all files that were or are ours, while those of another model are replaced.
-    private var ours: Set<String> = []
+    private var ours: Set<OutputPath> = []
     private var indexedProducts: [ProductID]
     private var staged: [(name: String, target: [String])] = []
     private var gone: Set<OutputPath> = []
+    /// Files of ours that lie where another layout has them.
+    private var misplaced: Set<OutputPath>
     private var stagedCount = 0
     private var outcome = Outcome()
 
     /// Opens the output folder, and makes it where it is missing.
     ///
     /// - Parameters:
-    ///   - isOfOtherModel: whether the files are known to be of another model, though its name may be the same.
     ///   - published: the products that are known to have a file here, with its digest, in the order of
     ///   their ids; where there is none, only an index tells that files are ours.
+    ///   - publishedLayout: how the files are known to lie; nil where that is not known.
+    ///   - isOfOtherModel: whether the files are known to be of another model, though its name may be the same.
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
     package init(
-        folder path: String, model: String, published: [(product: ProductID, digest: ContentDigest?)],
+        folder path: String, model: String, form: OutputForm,
+        published: [(product: ProductID, digest: ContentDigest?)], publishedLayout: OutputForm.Layout? = nil,
         isOfOtherModel: Bool = false
-    )
-        throws(PublishingError)
-    {
+    ) throws(PublishingError) {
+        let earlier = publishedLayout ?? form.layout
         var folder = try OutputFolder(path: path)
         // There is a tree only where a change of model was interrupted.
-        var ours: Set<String>?
+        var ours: Set<FileName>?
         try folder.removeTree { path in
-            let known = ours ?? Set(published.map { OutputPath(of: $0.product).relative })
+            let known =
+                ours
+                ?? Set(
+                    published.flatMap { product, _ in
+                        Set([earlier, form.layout]).map { OutputPath(of: product, in: $0).name }
+                    })
             ours = known
             return known.contains(path)
         }
         try folder.emptyStaging()
         let bytes = try folder.read([Index.fileName])
-        let index = Index(published.compactMap { product, digest in digest.map { (product, $0) } })
+        let index = Index(
+            published.compactMap { product, digest in digest.map { (product, $0) } }, form: form)
         // An index that is as it was left, as most are, names nothing new.
-        let isAsLeft = bytes.map { $0 == index.json(model: model) } ?? false
-        guard let products = isAsLeft ? [] : bytes.map(Index.products) ?? [] else {
-            throw .foreignIndex(folder: path)
-        }
+        let isAsLeft = form.layout != .single && bytes.map { $0 == index.json(model: model) } ?? false
+        let contents = isAsLeft ? nil : bytes.map { Index.Contents($0) }
+        if case .some(.none) = contents { throw .foreignIndex(folder: path) }
         if bytes == nil && published.isEmpty, try folder.hasFiles(in: OutputPath.folder) {
             throw .foreignProducts(folder: path)
         }
-        indexedProducts = products
-        let hasOtherName = bytes.map { !$0.starts(with: Index.head(model: model)) } ?? false
+        misplaced = []
+        if earlier != form.layout {
+            misplaced.formUnion(published.map { OutputPath(of: $0.product, in: earlier) })
+        }
+        if case .some(.some(let contents)) = contents, contents.layout != form.layout {
+            misplaced.formUnion(contents.paths)
+        }
+        indexedProducts = contents.flatMap { $0?.digests.keys.sorted() } ?? []
+        let hasOtherName = contents.map { $0?.model != model } ?? false
         self.isOfOtherModel = hasOtherName || isOfOtherModel && bytes != nil
         self.folder = folder
         self.model = model
+        self.form = form
         self.index = index
     }
+
+    /// Whether a change of one product is one of the file of all.
+    package var isOneFile: Bool { form.layout == .single }
 
     /// From now on documents are of another model; all are to be staged next.
     package func change(to model: String) {
@@ -85,7 +107,7 @@ package final class Publisher {
 
     /// Gives up putting all documents in place at once: they replace those of another model one by one.
     package func replaceOneByOne() throws(PublishingError) {
-        let ours = ours.union(index.paths)
+        let ours = Set(ours.union(index.outputPaths).map(\.name))
         try folder.removeTree { ours.contains($0) }
         try folder.emptyStaging()
         isOfOtherModel = false
@@ -112,18 +134,24 @@ package final class Publisher {
 
     /// Empties the index: every product is going to be staged.
     package func beginAnew() {
-        if isOfOtherModel { ours = index.paths }
-        index = Index([])
+        if isOfOtherModel { ours = misplaced.union(index.outputPaths) }
+        index = Index([], form: form)
+        lines = []
     }
 
     /// Writes a product's document aside, if its bytes differ from those on disk.
     ///
-    /// - Returns: the digest of its bytes.
+    /// - Returns: the digest of its bytes; of those of its line, where one file has all products.
     package func stage(_ document: ProductDocument) throws(PublishingError) -> ContentDigest {
-        let bytes = document.json(model: model)
+        guard !isOneFile else {
+            let line = document.line(form: form)
+            lines.append((document.product, line))
+            return ContentDigest(of: line)
+        }
+        let bytes = document.json(model: model, form: form)
         let digest = ContentDigest(of: bytes)
         index.set(document.product, digest)
-        let path = OutputPath(of: document.product)
+        let path = OutputPath(of: document.product, in: form.layout)
         gone.remove(path)
         if isOfOtherModel {
             try folder.makeStaging()
@@ -142,26 +170,65 @@ package final class Publisher {
 
     /// Notes that a product has no file any more.
     package func remove(_ product: ProductID) {
+        guard !isOneFile else { return }
         index.remove(product)
-        gone.insert(OutputPath(of: product))
+        gone.insert(OutputPath(of: product, in: form.layout))
     }
 
     /// Renames what is staged, removes the files of products that are gone, and then replaces the index.
     package func finish() throws(PublishingError) -> Outcome {
-        if isOfOtherModel { return try exchange() }
+        if isOneFile { try stageAll() } else if isOfOtherModel { return try exchange() }
+        try stageComponent()
         let indexBytes = index.json(model: model)
         outcome.isIndexNew = try stage(indexBytes, at: [Index.fileName])
         let stagedIndex = outcome.isIndexNew ? staged.popLast() : nil
         try flush(with: stagedIndex?.name)
-        for path in gone where try folder.remove(path.components) { outcome.removed += 1 }
-        gone = []
+        try removeGone()
         if let stagedIndex { try folder.publishStaged(stagedIndex.name, at: stagedIndex.target) }
         try folder.removeStaging()
         folder.forgetLatest()
         stagedCount = 0
         stagedAtMost = Self.usuallyStaged
+        isOfOtherModel = false
         defer { outcome = Outcome() }
         return outcome
+    }
+
+    private func removeGone() throws(PublishingError) {
+        gone.formUnion(misplaced)
+        // Where another layout has one product's file, this one may have another's.
+        if !misplaced.isEmpty { gone.subtract(isOneFile ? [OutputPath.ofAll] : index.outputPaths) }
+        for path in gone where try folder.remove(path.components) { outcome.removed += 1 }
+        if isOneFile { folder.removeIfEmpty(OutputPath.folder) }
+        (gone, misplaced) = ([], [])
+    }
+
+    private func stageAll() throws(PublishingError) {
+        let bytes = ProductMap.bytes(
+            head: ProductMap.head(model: model, form: form), lines.map(\.line), form: form)
+        if try stage(bytes, at: OutputPath.ofAll.components) {
+            outcome.written += 1
+        } else {
+            outcome.unchanged += 1
+        }
+        let digest = ContentDigest(of: bytes)
+        index = Index(lines.map { ($0.product, digest) }, form: form)
+        lines = []
+    }
+
+    /// The web component beside the documents, where it is wanted; where it is not, it goes if it is ours.
+    private func stageComponent() throws(PublishingError) {
+        let file = [Component.fileName]
+        guard form.hasComponent else {
+            if (try? folder.read(file, atMost: Component.mark.count)) == Component.mark {
+                _ = try folder.remove(file)
+            }
+            return
+        }
+        if let found = try folder.read(file, atMost: Component.mark.count), found != Component.mark {
+            throw .cannotWrite(path: "\(folder.path)/\(Component.fileName)", errno: EISDIR)
+        }
+        _ = try stage(Component.bytes, at: file)
     }
 
     /// Puts all documents of the model in the place of those of another, and the index at once behind them.
@@ -169,21 +236,24 @@ package final class Publisher {
         try folder.makeStaging()
         let indexName = "index"
         try folder.writeStaged(indexName, index.json(model: model))
-        let documents = index.paths
+        let documents = Set(index.outputPaths)
+        let others = gone.union(misplaced).subtracting(documents)
         if try !folder.exchangeTrees() {
-            for document in index.outputPaths { try folder.publishAside(document) }
-            for path in gone { _ = try folder.remove(path.components) }
+            for document in documents { try folder.publishAside(document) }
+            for path in others { _ = try folder.remove(path.components) }
         }
+        if others.contains(.ofAll) { _ = try folder.remove(OutputPath.ofAll.components) }
+        try stageComponent()
+        try flush()
         try folder.publishStaged(indexName, at: [Index.fileName])
         outcome.isIndexNew = true
-        outcome.removed = ours.subtracting(documents).union(gone.map(\.relative)).count
-        let ours = ours.union(documents).union(gone.map(\.relative))
+        outcome.removed = ours.subtracting(documents).union(others).count
+        let ours = Set(ours.union(documents).union(others).map(\.name))
         try folder.removeTree { ours.contains($0) }
         try folder.removeStaging()
         folder.forgetLatest()
         isOfOtherModel = false
-        self.ours = []
-        gone = []
+        (self.ours, gone, misplaced) = ([], [], [])
         defer { outcome = Outcome() }
         return outcome
     }

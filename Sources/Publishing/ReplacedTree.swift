@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Products
 
 // All documents at once: they are written into a tree of their own beside the published one, and the two are exchanged
 // by one call (renameat2 with RENAME_EXCHANGE). A reader has the documents of the one or of the other.
@@ -48,7 +49,7 @@ extension OutputFolder {
 
     /// Removes the tree beside the published one. What is not ours in it goes to its place in the published one: it lay
     /// there until the trees were exchanged.
-    mutating func removeTree(isOurs: (String) -> Bool) throws(PublishingError) {
+    mutating func removeTree(isOurs: (FileName) -> Bool) throws(PublishingError) {
         defer { forgetLatest() }
         guard let tree = try folder(Self.tree, create: false),
             let staging = try folder([Self.staging], create: false)
@@ -58,7 +59,7 @@ extension OutputFolder {
     }
 
     private mutating func retire(
-        _ tree: Folder, below components: [String], _ isOurs: (String) -> Bool
+        _ tree: Folder, below components: [String], _ isOurs: (FileName) -> Bool
     ) throws(PublishingError) {
         for name in tree.names {
             let text = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -68,7 +69,7 @@ extension OutputFolder {
                 _ = unlinkat(tree.descriptor, name, AT_REMOVEDIR)
                 continue
             }
-            if isOurs((components + [text]).joined(separator: "/")) {
+            if isOurs(FileName(text: (components + [text]).joined(separator: "/"))) {
                 unlinkat(tree.descriptor, name, 0)
             } else if let place = try folder(components, create: true) {
                 _ = imgrec_rename_if_free(tree.descriptor, name, place.descriptor, name)

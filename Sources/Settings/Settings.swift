@@ -71,9 +71,22 @@ package struct Settings: Hashable, Sendable {
     package var reconcileInterval: Duration
     package var pollInterval: Duration
     package var outputFolder: String
+    /// `products`, `sharded` or `single`.
+    package var outputLayout: String
+    package var shardDigits: Int
+    package var isOutputCompact: Bool
+    /// What is put before a photo's path to make its address; nil for no addresses.
+    package var imageBaseURL: String?
+    /// Of `outputFieldNames`.
+    package var outputFields: Set<String>
+    /// A table with attributes of products; nil for none.
+    package var attributesFile: String?
+    package var hasComponent: Bool
     package var stateFolder: String
     package var runtimeFolder: String
     package var recommendationCount: Int
+    /// Cosine similarity.
+    package var minimumScore: Double
     /// One, or several whose vectors are one.
     package var models: [ModelChoice]
     package var modelPrecision: String
@@ -90,6 +103,8 @@ package struct Settings: Hashable, Sendable {
     package var cacheFolder: String?
     package var maxCachedBytes: Int
     package var logLevel: String
+
+    package static let outputFieldNames = ["images", "digests"]
 
     /// Where settings are looked for unless a command names another file.
     package static let defaultFile = "/etc/imgrec-agent/imgrec-agent.toml"
@@ -143,12 +158,20 @@ package struct Settings: Hashable, Sendable {
         reconcileInterval = .seconds(60 * integer(.reconcileInterval))
         pollInterval = .seconds(integer(.pollInterval))
         outputFolder = folder(.outputFolder)
+        outputLayout = string(.outputLayout)
+        shardDigits = integer(.shardDigits)
+        isOutputCompact = string(.outputFormat) == "compact"
+        imageBaseURL = Self.baseURL(string(.imageBaseURL))
+        outputFields = Set(document.strings("output", "fields") ?? [])
+        attributesFile = string(.attributesFile).isEmpty ? nil : folder(.attributesFile)
+        hasComponent = document.boolean("output", "component") ?? false
         let state = folder(.stateFolder)
         stateFolder = state
         runtimeFolder =
             string(.runtimeFolder).isEmpty
             ? Self.defaultRuntimeFolder(stateFolder: state) : folder(.runtimeFolder)
         recommendationCount = integer(.recommendationCount)
+        minimumScore = document.number("recommendations", "min_score") ?? SettingsKey.defaultMinimumScore
         let names = document.strings("embedding", "models") ?? []
         let weights = document.numbers("embedding", "weights") ?? []
         guard weights.isEmpty || weights.count == names.count,
@@ -193,6 +216,11 @@ package struct Settings: Hashable, Sendable {
         threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
     }
 
+    private static func baseURL(_ text: String) -> String? {
+        guard let last = text.last else { return nil }
+        return last.isLetter || last.isNumber ? text + "/" : text
+    }
+
     /// As systemd pairs RuntimeDirectory with StateDirectory.
     private static func defaultRuntimeFolder(stateFolder: String) -> String {
         let (states, runtimes) = ("/var/lib/", "/run/")
@@ -220,6 +248,9 @@ package struct Settings: Hashable, Sendable {
         }
         for ending in imageExtensions where ending.isEmpty || ending.contains(".") || ending.contains("/") {
             throw .badExtension(file: file, ending: ending)
+        }
+        for field in outputFields.sorted() where !Self.outputFieldNames.contains(field) {
+            throw .badOutputField(file: file, name: field)
         }
         for name in models.map(\.name) where name.isEmpty || name.contains("/") || name.hasPrefix(".") {
             throw .badModelName(file: file, name: name)

@@ -7,6 +7,7 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
     case toml(TOMLError)
     case badPattern(file: String, pattern: String, reason: String)
     case badExtension(file: String, ending: String)
+    case badOutputField(file: String, name: String)
     case badModelName(file: String, name: String)
     case badWeights(file: String, models: Int)
     case badColour(file: String, text: String)
@@ -24,6 +25,8 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
             "\(file): images.product_pattern is no regular expression with a group: \(pattern): \(reason)"
         case .badExtension(let file, let ending):
             "\(file): images.extensions must be endings without their dot, such as \"jpg\", not \"\(ending)\""
+        case .badOutputField(let file, let name):
+            "\(file): output.fields may have \(Settings.outputFieldNames.map { "\"\($0)\"" }.joined(separator: " and ")), not \"\(name)\""
         case .badModelName(let file, let name):
             "\(file): model.name and embedding.models must be names of models' folders, not \"\(name)\""
         case .badWeights(let file, let models):

@@ -87,6 +87,32 @@ extension SettingsKey {
     static let outputFolder = SettingsKey(
         required: "output", "folder", .string, example: "\"/srv/shop/site/static/recommendations\"",
         "Where the JSON files go: index.json and products/. Give it a folder of its own.")
+    static let outputLayout = SettingsKey(
+        "output", "layout", .choice(["products", "sharded", "single"]), default: "\"products\"",
+        "\"products\": a file for each product. \"sharded\": the same in folders by the first digits of the SHA-256 of "
+            + "the product's id, for very many products. \"single\": all.json with all products, for generators that read "
+            + "one data file.")
+    static let shardDigits = SettingsKey(
+        "output", "shard_digits", .integer(1...4), default: "2",
+        "By how many hexadecimal digits files are sharded: with 2 into 256 folders.")
+    static let outputFormat = SettingsKey(
+        "output", "format", .choice(["pretty", "compact"]), default: "\"pretty\"",
+        "\"compact\": without the white space that only people need.")
+    static let imageBaseURL = SettingsKey(
+        "output", "image_base_url", .string, default: "\"\"",
+        "What photos' addresses begin with, such as \"https://cdn.example.com/photos/\": with it, each photo also has its "
+            + "imageURL. A slash is added where it ends in a letter or a digit.")
+    static let outputFields = SettingsKey(
+        "output", "fields", .strings, default: "[]",
+        "What else files say of photos. \"images\": all photos of each recommended product. \"digests\": each photo's "
+            + "SHA-256, for cache-busting.")
+    static let attributesFile = SettingsKey(
+        "output", "attributes", .string, default: "\"\"",
+        "A CSV file with a column \"product\" and others, such as title, url and price, which the files then give of each "
+            + "product as its attributes. A running agent notices when it changes.")
+    static let component = SettingsKey(
+        "output", "component", .boolean, default: "false",
+        "Whether similar-products.js lies beside the files: the element <similar-products> for pages.")
     static let stateFolder = SettingsKey(
         "state", "folder", .string, default: "\"/var/lib/imgrec-agent\"",
         "Where the catalogue (SQLite) is kept. It can be deleted at any time; the next run makes it anew.")
@@ -97,6 +123,9 @@ extension SettingsKey {
     static let recommendationCount = SettingsKey(
         "recommendations", "count", .integer(1...1000), default: "5",
         "How many similar products each product's file names.")
+    static let minimumScore = SettingsKey(
+        "recommendations", "min_score", .number(-1...1), default: "-1.0",
+        "Products that are less similar than this (cosine similarity) are not named, however few remain.")
     static let modelName = SettingsKey(
         "model", "name", .string, default: "\"efficientnet-lite0\"",
         "The neural network that looks at the photos; 'imgrec-agent models' lists them. Another one means that every "
@@ -174,8 +203,10 @@ extension SettingsKey {
     static let all = [
         imagesFolder, imageExtensions, imageExcludes, followLinks, maxFileBytes, maxPixels, maxFrames,
         maxProfileBytes, maxMetadataBytes, productPattern, massRemovalLimit, settle, settleLimit,
-        reconcileInterval, pollInterval, outputFolder, stateFolder,
-        runtimeFolder, recommendationCount, modelName, modelPrecision, modelFolder, ensembleModels,
+        reconcileInterval, pollInterval, outputFolder, outputLayout, shardDigits, outputFormat, imageBaseURL,
+        outputFields, attributesFile, component, stateFolder,
+        runtimeFolder, recommendationCount, minimumScore, modelName, modelPrecision, modelFolder,
+        ensembleModels,
         ensembleWeights, fit,
         shortSide, filter, trim, trimTolerance, trimMargin, background, sandbox, workerTimeout, workerMemory,
         threads, backgroundPercent, cacheFolder, maxCachedBytes,
@@ -186,6 +217,7 @@ extension SettingsKey {
     static let defaultExcludes = ["~$*", "@eaDir", "#recycle", "lost+found", "__MACOSX"]
     static let defaultMassRemovalLimit = 0.5
     static let defaultTrimMargin = 0.05
+    static let defaultMinimumScore = -1.0
 }
 
 /// The commented settings file.

@@ -212,9 +212,9 @@ struct CatalogueTests {
         var seen: [RankedProduct] = []
         try catalogue.forEachRankedProduct { seen.append($0) }
         #expect(seen.map(\.product.text) == ["a", "a/b", "b"])
-        #expect(seen.map { $0.images.map(\.text) } == [["a.jpg"], ["a/b.jpg"], ["b.jpg", "b.png"]])
+        #expect(seen.map { $0.photos.map(\.path.text) } == [["a.jpg"], ["a/b.jpg"], ["b.jpg", "b.png"]])
         #expect(seen.map { $0.similar.map(\.neighbour.product.text) } == [["b", "a/b"], [], ["a"]])
-        #expect(seen[0].similar.map(\.image.text) == ["b.jpg", "a/b.jpg"])
+        #expect(seen[0].similar.map(\.photos[0].path.text) == ["b.jpg", "a/b.jpg"])
         var some: [RankedProduct?] = []
         try catalogue.forEach(of: ["b", "unranked", "a"].map { ProductID($0) }) { some.append($1) }
         #expect(some == [seen[2], nil, seen[0]])

@@ -35,14 +35,14 @@ final class Shop: Sendable {
         try configure(extra)
     }
 
-    /// - Parameters: lines for the settings file, and for its table of images.
-    func configure(_ extra: String, images: String = "") throws {
+    /// - Parameters: lines for the settings file, and for its tables of images and output.
+    func configure(_ extra: String, images: String = "", output: String = "") throws {
         let text = """
             [images]
             folder = "photos"
             \(images)[output]
             folder = "out"
-            [state]
+            \(output)[state]
             folder = "state"
 
             """
@@ -105,9 +105,10 @@ final class Shop: Sendable {
 
     /// What a run over the same photos with nothing known writes.
     ///
-    /// - Parameter extra: lines for the settings file.
-    func cleanRun(extra: String = "") throws -> [String: Data] {
-        let fresh = try Shop(perCategory: 0, extra: extra)
+    /// - Parameters: lines for the settings file, and for its table of output.
+    func cleanRun(extra: String = "", output: String = "") throws -> [String: Data] {
+        let fresh = try Shop(perCategory: 0)
+        try fresh.configure(extra, output: output)
         try FileManager.default.removeItem(atPath: fresh.photos)
         try FileManager.default.copyItem(atPath: photos, toPath: fresh.photos)
         let result = try fresh.run("reconcile")

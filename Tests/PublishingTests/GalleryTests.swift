@@ -12,11 +12,12 @@ struct GalleryTests {
     {
         var gallery = Gallery(imagesFolder: images, pageFolder: page, model: "m")
         for id in ids {
-            let image = try #require(ImagePath("\(id).jpg"))
+            let photo = ProductPhoto(
+                path: try #require(ImagePath("\(id).jpg")), digest: ContentDigest(of: id.utf8))
             gallery.add(
                 ProductDocument(
-                    product: ProductID(id), images: [image],
-                    recommendations: [.init(product: ProductID(id), image: image, score: 0.5)]))
+                    product: ProductID(id), photos: [photo],
+                    recommendations: [.init(product: ProductID(id), photos: [photo], score: 0.5)]))
         }
         return String(decoding: gallery.html(), as: UTF8.self)
     }

@@ -10,7 +10,7 @@ struct OutputPathTests {
         "most ids are their own path",
         arguments: ["dress/dress-001", "a", "50 off", "été/スカート", "a.json", ".hidden", "a/...", "x.JSON/y"])
     func plain(id: String) {
-        #expect(OutputPath(of: ProductID(id)).relative == "products/\(id).json")
+        #expect(OutputPath(of: ProductID(id), in: .products).relative == "products/\(id).json")
     }
 
     @Test(
@@ -25,36 +25,45 @@ struct OutputPathTests {
             ("\u{600}.json/b", "products/\u{600}%2Ejson/b.json"), (".", "products/%2E.json"),
         ])
     func escaped(id: String, path: String) {
-        #expect(OutputPath(of: ProductID(id)).relative == path)
+        #expect(OutputPath(of: ProductID(id), in: .products).relative == path)
+    }
+
+    @Test("where files are sharded, the digits are those of the id's SHA-256")
+    func sharded() {
+        let path = OutputPath(of: ProductID("dress/dress-001"), in: .sharded(digits: 3))
+        // printf dress/dress-001 | sha256sum
+        #expect(path.relative == "products/5e9/dress/dress-001.json")
     }
 
     @Test("bytes that are no UTF-8 are escaped")
     func bytes() {
-        #expect(OutputPath(of: ProductID(FileName(bytes: [0xE9, 0x74]))).relative == "products/%E9t.json")
+        #expect(
+            OutputPath(of: ProductID(FileName(bytes: [0xE9, 0x74])), in: .products).relative
+                == "products/%E9t.json")
     }
 
     @Test("what a cut leaves of a long part does not lead out")
     func longDots() {
         let id = ProductID(String(repeating: "a", count: 240) + "../b")
-        let path = OutputPath(of: id)
+        let path = OutputPath(of: id, in: .products)
         #expect(path.components == ["products", String(repeating: "a", count: 240) + "%", "%2E.", "b.json"])
-        #expect(OutputPath.product(at: path.relative) == id)
+        #expect(OutputPath.product(at: path.relative, in: .products) == id)
     }
 
     @Test("a part that is too long for a file name is cut between characters")
     func long() {
         let id = ProductID(String(repeating: "é", count: 300) + "/x")
-        let path = OutputPath(of: id)
+        let path = OutputPath(of: id, in: .products)
         #expect(path.components.allSatisfy { $0.utf8.count <= 255 })
         #expect(path.components.count == 5)
         #expect(path.components[1].hasSuffix("é%") && path.components[4] == "x.json")
-        #expect(OutputPath.product(at: path.relative) == id)
+        #expect(OutputPath.product(at: path.relative, in: .products) == id)
     }
 
     @Test(
         "no two ids share a path, every path leads back, and no file is another's folder",
-        arguments: [1, 2, 3, 4])
-    func injective(seed: UInt64) {
+        arguments: [1, 2, 3, 4], [OutputForm.Layout.products, .sharded(digits: 2)])
+    func injective(seed: UInt64, layout: OutputForm.Layout) {
         var random = SeededRandom(seed: seed)
         let likely: [[UInt8]] = [
             Array("a".utf8), Array(".".utf8), Array("..".utf8), Array("/".utf8), Array("%".utf8),
@@ -70,9 +79,9 @@ struct OutputPathTests {
                 likely.randomElement(using: &random)!
             }
             let id = ProductID(FileName(bytes: bytes))
-            let path = OutputPath(of: id)
+            let path = OutputPath(of: id, in: layout)
             #expect(paths.updateValue(id, forKey: path.relative) ?? id == id)
-            #expect(OutputPath.product(at: path.relative) == id)
+            #expect(OutputPath.product(at: path.relative, in: layout) == id)
             #expect(path.components.first == "products" && path.components.count >= 2)
             for component in path.components {
                 #expect(
@@ -92,6 +101,6 @@ struct OutputPathTests {
             "products/%2.json", "products/%61.json", "other/a.json", "products//a.json",
         ])
     func foreign(path: String) {
-        #expect(OutputPath.product(at: path) == nil)
+        #expect(OutputPath.product(at: path, in: .products) == nil)
     }
 }

@@ -10,20 +10,25 @@ import Testing
 struct PublisherTests {
     private let folder: TemporaryFolder
     private var output: String { "\(folder.path)/site/recommendations" }
+    private let form = OutputForm()
 
     init() throws { folder = try TemporaryFolder() }
 
     private func document(_ id: String, _ similar: [(String, Float)] = []) throws -> ProductDocument {
         ProductDocument(
-            product: ProductID(id), images: [try #require(ImagePath("\(id).jpg"))],
+            product: ProductID(id), photos: [try photo("\(id).jpg")],
             recommendations: try similar.map {
-                .init(product: ProductID($0.0), image: try #require(ImagePath("\($0.0).jpg")), score: $0.1)
+                .init(product: ProductID($0.0), photos: [try photo("\($0.0).jpg")], score: $0.1)
             })
+    }
+
+    private func photo(_ path: String) throws -> ProductPhoto {
+        ProductPhoto(path: try #require(ImagePath(path)), digest: ContentDigest(of: path.utf8))
     }
 
     private func makePublisher(isFirst: Bool = false) throws -> Publisher {
         try Publisher(
-            folder: output, model: "m", published: isFirst ? [] : [(ProductID("known"), nil)])
+            folder: output, model: "m", form: form, published: isFirst ? [] : [(ProductID("known"), nil)])
     }
 
     @discardableResult
@@ -108,7 +113,9 @@ struct PublisherTests {
     @Test("an id that reaches for the outside writes inside")
     func outside() throws {
         for id in ["../../escape", "/escape", "..", "a/../../../escape"] {
-            try publish([ProductDocument(product: ProductID(id), images: [], recommendations: [])])
+            try publish([
+                ProductDocument(product: ProductID(id), photos: [try photo("a.jpg")], recommendations: [])
+            ])
         }
         let outside = try TemporaryFolder.contents(of: folder.path).keys.filter {
             !$0.hasPrefix("site/recommendations/")
@@ -185,7 +192,10 @@ struct PublisherTests {
     @Test("the products of an index on disk are known, however they are spelt")
     func indexed() throws {
         let ids = ["a", "..", "50%", "é", "a\nb"]
-        try publish(ids.map { ProductDocument(product: ProductID($0), images: [], recommendations: []) })
+        try publish(
+            try ids.map {
+                ProductDocument(product: ProductID($0), photos: [try photo("a.jpg")], recommendations: [])
+            })
         let publisher = try makePublisher()
         let indexed = publisher.takeIndexedProducts()
         #expect(indexed == ids.map { ProductID($0) }.sorted())
@@ -201,10 +211,10 @@ struct PublisherTests {
 
     @Test("a reader in a tight loop never sees a partial file")
     func atomic() throws {
-        let long = try (0..<400).map { (try #require(ImagePath("photo-number-\($0).jpg"))) }
+        let long = try (0..<400).map { try photo("photo-number-\($0).jpg") }
         func version(_ number: Int) -> ProductDocument {
             ProductDocument(
-                product: ProductID("a"), images: Array(long.prefix(number % 2 == 0 ? 400 : 300)),
+                product: ProductID("a"), photos: Array(long.prefix(number % 2 == 0 ? 400 : 300)),
                 recommendations: [])
         }
         try publish([version(0)])
@@ -212,7 +222,7 @@ struct PublisherTests {
         let reader = TightReader(of: file)
         for number in 1..<60 { try publish([version(number)]) }
         let seen = reader.stop()
-        #expect(seen == Set([0, 1].map { Data(version($0).json(model: "m")) }))
+        #expect(seen == Set([0, 1].map { Data(version($0).json(model: "m", form: form)) }))
     }
 
     @Test("changes one after another give the files and the index that all at once give")
@@ -235,11 +245,69 @@ struct PublisherTests {
         }
         let files = try TemporaryFolder.contents(of: output)
         let other = try TemporaryFolder()
-        let clean = try Publisher(folder: other.path, model: "m", published: [])
+        let clean = try Publisher(folder: other.path, model: "m", form: form, published: [])
         for document in current.values { _ = try clean.stage(document) }
         _ = try clean.finish()
         #expect(try TemporaryFolder.contents(of: other.path) == files)
         #expect(files.count == current.count + 1)
+    }
+
+    @Test(
+        "whatever layout, format and model follow each other, stopped or not, the end is a first run's",
+        arguments: [1, 2, 3, 4])
+    func forms(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let layouts: [OutputForm.Layout] = [.products, .sharded(digits: 1), .sharded(digits: 2), .single]
+        // Where one layout has one product's file, another has another's.
+        let shard = ContentDigest(of: "x".utf8).description.prefix(1)
+        let ids = ["x", "\(shard)/x", "a.json/b", "é", "e\u{301}", "..", "q", "all", "all.json"]
+        var published: [(product: ProductID, digest: ContentDigest?)] = []
+        var publishedLayout: OutputForm.Layout?
+        for _ in 0..<60 {
+            var form = OutputForm()
+            form.layout = layouts.randomElement(using: &random)!
+            form.isCompact = Bool.random(using: &random)
+            form.hasComponent = Bool.random(using: &random)
+            let model = ["m", "n"].randomElement(using: &random)!
+            let documents = try ids.filter { _ in Bool.random(using: &random) }.sorted {
+                ProductID($0) < ProductID($1)
+            }.map { try document($0, [("q", Float.random(in: 0...1, using: &random))]) }
+            func write(_ folder: String, _ publisher: Publisher, isWhole: Bool = true) throws {
+                publisher.beginAnew()
+                var digests: [(product: ProductID, digest: ContentDigest?)] = []
+                for document in documents.prefix(isWhole ? documents.count : documents.count / 2) {
+                    digests.append((document.product, try publisher.stage(document)))
+                }
+                guard isWhole else { return }
+                for (product, _) in published where !documents.contains(where: { $0.product == product }) {
+                    publisher.remove(product)
+                }
+                _ = try publisher.finish()
+                if folder == output { (published, publishedLayout) = (digests, form.layout) }
+            }
+            func makePublisher() throws -> Publisher {
+                // As a catalogue that knows, or one that was made anew.
+                let isKnown = Bool.random(using: &random)
+                let publisher = try Publisher(
+                    folder: output, model: model, form: form, published: isKnown ? published : [],
+                    publishedLayout: isKnown ? publishedLayout : nil)
+                if !isKnown { published = publisher.takeIndexedProducts().map { ($0, nil) } }
+                return publisher
+            }
+            if Bool.random(using: &random) { try write(output, try makePublisher(), isWhole: false) }
+            try write(output, try makePublisher())
+            let clean = try TemporaryFolder()
+            try write(
+                clean.path, try Publisher(folder: clean.path, model: model, form: form, published: []))
+            let (found, wanted) = (
+                try TemporaryFolder.contents(of: output), try TemporaryFolder.contents(of: clean.path)
+            )
+            let differing = Set(found.keys).union(wanted.keys).filter { found[$0] != wanted[$0] }.sorted()
+            #expect(differing.isEmpty, "\(form.layout), model \(model)")
+            let files = PublishedFiles(folder: output, model: model, form: form)
+            #expect(documents.allSatisfy { files.drift(of: $0) == nil })
+            #expect(files.products == Set(documents.map(\.product)))
+        }
     }
 
     @Test("an output folder that was replaced is noticed")
@@ -267,7 +335,8 @@ struct PublisherTests {
         -> Publisher.Outcome
     {
         let publisher = try Publisher(
-            folder: output, model: model, published: known.map { (ProductID($0), ContentDigest(of: [1])) })
+            folder: output, model: model, form: form,
+            published: known.map { (ProductID($0), ContentDigest(of: [1])) })
         publisher.beginAnew()
         for document in documents { _ = try publisher.stage(document) }
         for product in known where !documents.contains(where: { $0.product == ProductID(product) }) {
@@ -301,7 +370,8 @@ struct PublisherTests {
     func oneByOne() throws {
         _ = try publishAll([try document("a/one"), try document("gone")], model: "m", known: [])
         let publisher = try Publisher(
-            folder: output, model: "n", published: [(ProductID("a/one"), nil), (ProductID("gone"), nil)])
+            folder: output, model: "n", form: form,
+            published: [(ProductID("a/one"), nil), (ProductID("gone"), nil)])
         #expect(publisher.isOfOtherModel)
         publisher.beginAnew()
         _ = try publisher.stage(try document("a/one"))
@@ -321,7 +391,7 @@ struct PublisherTests {
         _ = try publishAll([try document("a")], model: "m", known: [])
         func publisher(_ isOther: Bool) throws -> Publisher {
             try Publisher(
-                folder: output, model: "m", published: [(ProductID("a"), ContentDigest(of: [1]))],
+                folder: output, model: "m", form: form, published: [(ProductID("a"), ContentDigest(of: [1]))],
                 isOfOtherModel: isOther)
         }
         #expect(try !publisher(false).isOfOtherModel)
@@ -338,11 +408,12 @@ struct PublisherTests {
             atPath: "\(output)/.imgrec-agent-staging", withIntermediateDirectories: true)
         if isExchanged {
             try FileManager.default.moveItem(atPath: published, toPath: aside)
-            try folder.write("site/recommendations/products/a/one.json", document("a/one").json(model: "n"))
+            try folder.write(
+                "site/recommendations/products/a/one.json", document("a/one").json(model: "n", form: form))
         } else {
             try folder.write(
                 "site/recommendations/.imgrec-agent-staging/products/a/one.json",
-                document("a/one").json(model: "n"))
+                document("a/one").json(model: "n", form: form))
         }
         let known = ["a/one", "two"]
         _ = try publishAll([try document("a/one"), try document("two")], model: "n", known: known)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder that is there as long as the value is.
+/// A folder that is there as long as the value is. What the agent wrote in it has to keep the contract.
 package final class TemporaryFolder: Sendable {
     package let path: String
 
@@ -16,6 +16,7 @@ package final class TemporaryFolder: Sendable {
     }
 
     deinit {
+        Contract.check(outputsIn: path)
         guard (try? FileManager.default.removeItem(atPath: path)) == nil else { return }
         // Foundation removes by path, and some tests make what no path is long enough for.
         let removal = try? Process.run(URL(fileURLWithPath: "/bin/rm"), arguments: ["-rf", path])

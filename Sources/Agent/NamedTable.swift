@@ -1,0 +1,35 @@
+import Foundation
+import SwiftCSV
+
+/// A CSV file whose first line names its columns, as spreadsheets write it: commas, semicolons or tabs.
+struct NamedTable {
+    let columns: [String]
+    /// As many cells as there are columns.
+    let rows: [[String]]
+
+    /// - Parameter remedy: what to do where there is no such file.
+    init(file: String, remedy: String) throws(AgentError) {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw .noTable(file: file, remedy: remedy)
+        }
+        try self.init(data, file: file)
+    }
+
+    /// - Parameter file: its name, for errors.
+    init(_ data: Data, file: String) throws(AgentError) {
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw .badTable(file: file, reason: "it is not UTF-8; save it as \"CSV UTF-8\"")
+        }
+        let table: CSV<Enumerated>
+        do {
+            table = try CSV<Enumerated>(string: text, loadColumns: false)
+        } catch {
+            throw .badTable(file: file, reason: "\(error)")
+        }
+        let names = table.header.map { $0.trimmingCharacters(in: .whitespaces) }
+        columns = names
+        rows = table.rows.map { row in
+            Array((row + Array(repeating: "", count: names.count)).prefix(names.count))
+        }
+    }
+}
