@@ -177,6 +177,36 @@ struct OutputTests {
         #expect(refused.errors.contains("similar-products.js") && refused.errors.contains("Move it away"))
     }
 
+    @Test("the published TypeScript types are those of the files", arguments: Form.all)
+    func types(form: Form) throws {
+        let shop = try Shop(perCategory: 1)
+        let product = try #require(try firstProduct(shop))
+        try shop.folder.write("products.csv", Array("product,title\n\(product),A title\n".utf8))
+        try shop.configure("", output: form.output + attributes)
+        try shop.run("reconcile")
+        var program = """
+            import type { AllProducts, Index, ProductDocument } from "\(Repository.root)/Docs/contract/imgrec-agent";
+
+            """
+        for (number, (file, bytes)) in try shop.files().filter({ $0.key.hasSuffix(".json") }).enumerated() {
+            let type = ["index.json": "Index", "all.json": "AllProducts"][file, default: "ProductDocument"]
+            program += "export const file\(number): \(type) = \(String(decoding: bytes, as: UTF8.self));\n"
+        }
+        try shop.folder.write("check.ts", Array(program.utf8))
+        func check() throws -> Shop.Result {
+            try Shop.run([
+                "tsc", "--noEmit", "--strict", "--target", "es2022", "\(shop.folder.path)/check.ts",
+            ])
+        }
+        let result = try check()
+        #expect(result.code == 0, "\(result.output)")
+        guard form.output.isEmpty else { return }
+        // It would be told if a member were not in the types.
+        try shop.folder.write(
+            "check.ts", Array(program.replacing("\"model\"", with: "\"modell\"").utf8))
+        #expect(try check().output.contains("modell"))
+    }
+
     // MARK: Attributes
 
     private let attributes = "attributes = \"products.csv\"\n"

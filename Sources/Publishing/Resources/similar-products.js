@@ -24,15 +24,14 @@
 :host { display: block; --size: var(--similar-products-size, clamp(8rem, 22%, 13rem)); }
 :host([hidden]) { display: none; }
 ul { display: grid; grid-auto-flow: column; grid-auto-columns: var(--size); justify-content: start;
-  gap: var(--similar-products-gap, 1rem); margin: 0; padding: 4px; list-style: none; overflow-x: auto;
+  gap: var(--similar-products-gap, 1rem); margin: 0; padding: 0; list-style: none; overflow-x: auto;
   scroll-snap-type: x proximity; }
 li { scroll-snap-align: start; min-width: 0; }
 a, .card { display: block; color: inherit; text-decoration: none; border-radius: 4px; }
 a:hover .name, a:focus-visible .name { text-decoration: underline; }
-:focus-visible { outline: 2px solid; outline-offset: 2px; }
+:focus-visible { outline: 3px solid; outline-offset: -3px; }
 img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--similar-products-ratio, 1);
-  object-fit: var(--similar-products-fit, contain); }
-.empty { background: color-mix(in srgb, currentColor 8%, transparent); }
+  object-fit: var(--similar-products-fit, contain); background: color-mix(in srgb, currentColor 5%, transparent); }
 .name { height: 2.8em; margin-top: .4em; overflow: hidden; line-height: 1.4; overflow-wrap: anywhere;
   display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
 .price { min-height: 1.4em; line-height: 1.4; font-weight: 600; }`;
@@ -84,6 +83,8 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
     return code >= 0xF700 && code <= 0xF7FF ? "%" + hex(code - 0xF700) : character === "/" ? "/" : encodeURIComponent(character);
   }).join("");
 
+  const folder = address => address.replace(/([^/=])$/, "$1/");
+
   // Nothing but a page's address becomes a link.
   function address(text) {
     try {
@@ -125,7 +126,7 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
         const id = this.getAttribute("product") ?? "";
         const source = this.getAttribute("src") ?? home;
         const url = new URL(/\.json$/.test(source) ? source
-          : source.replace(/\/?$/, "/") + path(id, await shard(id, +this.getAttribute("shard-digits"))), this.baseURI);
+          : folder(source) + path(id, await shard(id, +this.getAttribute("shard-digits"))), this.baseURI);
         if (this.hasAttribute("version")) url.searchParams.set("v", this.getAttribute("version"));
         const response = await fetch(url, { signal: loading.signal });
         found = response.ok ? await response.json() : null;
@@ -153,7 +154,7 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
       const title = one.attributes?.title || one.product.split("/").pop().replace(/[-_]+/g, " ");
       const values = {
         ...one.attributes, title, product: one.product, score: one.score.toFixed(3),
-        image: one.imageURL ?? address((this.getAttribute("images") ?? "") + encodePath(one.image)),
+        image: one.imageURL ?? address(folder(this.getAttribute("images") ?? "") + encodePath(one.image)),
         url: address(one.attributes?.url || link?.replaceAll("{product}", encodePath(one.product)) || null),
       };
       if (!one.attributes?.url && !link) values.url = null;
