@@ -267,6 +267,7 @@ package final class AgentService: Service {
             settings: settings, catalogue: catalogue,
             running: StatusReport.Running(
                 monitor.current, settling: settling, watches: watches, version: version),
+            hook: monitor.current.hook,
             folders: watches.isFolderThere ? watches.watched + watches.unwatched.count : nil)
     }
 

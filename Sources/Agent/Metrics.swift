@@ -22,6 +22,8 @@ struct Metrics {
         gauge(
             "in_trouble", "Whether something went wrong and is tried again.", running?.trouble == nil ? 0 : 1)
         gauge("resident_memory_bytes", "Memory in use.", running?.memoryBytes ?? 0)
+        gauge("hook_waiting", "Products that the hook has not been told of.", report.hook?.waiting ?? 0)
+        gauge("hook_failing", "How often in a row the hook has failed.", report.hook?.failures ?? 0)
         counter("output_generation", "Changes of the output folder.", report.generation)
         counter(
             "overflows", "Times that the kernel lost reports of changes.", running?.watches.overflows ?? 0)
@@ -33,6 +35,8 @@ struct Metrics {
         counter("files_written", "Product files written.", counters.filesWritten)
         counter("files_removed", "Product files removed.", counters.filesRemoved)
         counter("troubles", "Rounds that went wrong.", counters.troubles)
+        counter("hook_runs", "Runs of the hook.", counters.hookRuns)
+        counter("hook_failures", "Runs of the hook that failed.", counters.hookFailures)
     }
 
     var exposition: String { text }

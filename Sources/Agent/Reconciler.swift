@@ -139,6 +139,9 @@ package final class Reconciler {
         try round(.everything, Options(allowsMassRemoval: allowsMassRemoval)).report
     }
 
+    /// The hook to run after what was published; nil where the settings name none.
+    package var hook: PublishHook? { catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) } }
+
     /// Plans, reports, and changes nothing.
     package func dryRun() throws(AgentError) -> ReconcileReport {
         try timed { round in
@@ -587,6 +590,7 @@ package final class Reconciler {
         try catalogue.notePublished(
             digests, removed: gone,
             of: opened.model, form: ("\(form.output.layout)", form.digest),
+            notesForHook: !settings.hook.isEmpty,
             isNewGeneration: outcome.written + outcome.removed > 0 || outcome.isIndexNew)
         report.published.written += outcome.written
         report.published.unchanged += outcome.unchanged

@@ -27,6 +27,18 @@ final class ServiceMonitor: Sendable {
         var filesRemoved = 0
         var reconciles = 0
         var troubles = 0
+        var hookRuns = 0
+        var hookFailures = 0
+    }
+
+    /// What is known of the hook.
+    struct Hook: Sendable {
+        var isRunning = false
+        var lastRun: Date?
+        /// Why it failed last, or cannot be begun; nil where all is well.
+        var trouble: String?
+        /// In a row.
+        var failures = 0
     }
 
     struct Snapshot: Sendable {
@@ -45,6 +57,7 @@ final class ServiceMonitor: Sendable {
         var changeTrouble: String?
         /// What was wrong with the settings when they were read again.
         var settingsTrouble: String?
+        var hook = Hook()
         var counters = Counters()
         var startedAt = Date()
     }

@@ -45,6 +45,20 @@ package struct StatusReport: Codable, Hashable, Sendable {
         package let overflows: Int
     }
 
+    /// The program that is told of changes.
+    package struct Hook: Codable, Hashable, Sendable {
+        package let command: [String]
+        /// Products that it has not been told of.
+        package let waiting: Int
+        package let isRunning: Bool
+        /// When it ended last since the agent was started; ISO 8601.
+        package let lastRun: String?
+        /// Why it failed last; nil where all is well.
+        package let trouble: String?
+        /// How often in a row it has failed.
+        package let failures: Int
+    }
+
     /// What only a running agent has.
     package struct Running: Codable, Hashable, Sendable {
         package let version: String
@@ -93,6 +107,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     /// How often the files of the output folder have changed.
     package let generation: Int
     package let lastReconcile: Reconcile?
+    /// Nil where the settings name none.
+    package let hook: Hook?
     /// How many folders the image folder has, itself included; nil where it cannot be listed.
     package let folders: Int?
     /// How many folders the kernel allows to watch.
@@ -106,12 +122,14 @@ package struct StatusReport: Codable, Hashable, Sendable {
         }
         let filter = PhotoFilter(extensions: [], excludes: settings.imageExcludes)
         try self.init(
-            settings: settings, catalogue: catalogue, running: nil,
+            settings: settings, catalogue: catalogue, running: nil, hook: .init(),
             folders: (try? FolderScan(of: settings.imagesFolder, filter: filter))?.folderCount)
     }
 
     /// - Parameter catalogue: nil where there is none yet.
-    init(settings: Settings, catalogue: Catalogue?, running: Running?, folders: Int?) throws(AgentError) {
+    init(
+        settings: Settings, catalogue: Catalogue?, running: Running?, hook: ServiceMonitor.Hook, folders: Int?
+    ) throws(AgentError) {
         self.running = running
         self.folders = folders
         imagesFolder = settings.imagesFolder
@@ -129,6 +147,13 @@ package struct StatusReport: Codable, Hashable, Sendable {
         isInterrupted = summary.isRankingDue || summary.due > 0
         isHeldBack = summary.isHeldBack
         generation = summary.generation
+        let waiting = try inRooms { try catalogue?.hookChangeCount() ?? 0 }
+        self.hook =
+            settings.hook.isEmpty
+            ? nil
+            : Hook(
+                command: settings.hook, waiting: waiting, isRunning: hook.isRunning,
+                lastRun: hook.lastRun?.formatted(.iso8601), trouble: hook.trouble, failures: hook.failures)
         lastReconcile = try inRooms { try catalogue?.lastReconcile() }.flatMap { last in
             guard let found = try? JSONDecoder().decode(ReconcileReport.self, from: Data(last.report.utf8))
             else { return nil }

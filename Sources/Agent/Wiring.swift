@@ -49,6 +49,13 @@ extension PhotoWorkers {
     }
 }
 
+extension Settings {
+    var hookTimes: HookSchedule.Times {
+        HookSchedule.Times(
+            settle: hookSettle, settleLimit: hookSettleLimit, retry: hookRetry, retryLimit: hookRetryLimit)
+    }
+}
+
 extension PhotoFilter {
     init(settings: Settings) {
         self.init(

@@ -81,6 +81,8 @@ final class WorkLoop: @unchecked Sendable {
     private var journal: ServiceJournal
     private var display = ProgressText()
     private var lastPulse: ContinuousClock.Instant?
+    /// Nil where the settings name no hook.
+    private var hook: HookLoop?
 
     init(
         settings: Settings, executable: String, log: Logger, notifier: ServiceNotifier,
@@ -154,8 +156,12 @@ final class WorkLoop: @unchecked Sendable {
             watcher.start { [self] in ping() }
             log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
             journal.note(watcher.state)
+            hook = reconciler?.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) }.map {
+                HookLoop($0, log: log, monitor: monitor)
+            }
             onReady(.success(()))
             let error = reconciler.flatMap { work($0) }
+            hook?.stop()
             reconciler?.settle()
             reconciler = nil  // and with it the locks
             monitor.update { $0.phase = .stopping }
@@ -373,6 +379,7 @@ final class WorkLoop: @unchecked Sendable {
                 changePace.noteEnd()
                 mayLeaveOut = false
                 log.notice("\(report.model) has taken over, \(report.products) products")
+                hook?.noteChange()
                 monitor.update {
                     $0.counters.filesWritten += report.published.written
                     $0.counters.filesRemoved += report.published.removed
@@ -475,6 +482,7 @@ final class WorkLoop: @unchecked Sendable {
         if round.isPublished {
             owesPublishing = false
             if round.report.published.written + round.report.published.removed > 0 {
+                hook?.noteChange()
                 publishCost = min(now - start, .seconds(10))
             }
             lastPublish = now

@@ -188,13 +188,17 @@ extension Catalogue {
     ///   - removed: products that have no file any more.
     ///   - model: of the files; nil where that is as it was.
     ///   - form: how all files lie, and the digest of what their form is made by; nil where that is as it was.
+    ///   - notesForHook: whether the hook is to be told of products whose file is another one than before.
     ///   - isNewGeneration: whether a file of the output folder has changed.
     package func notePublished(
         _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID],
         of model: ModelNumber? = nil, form: (layout: String, digest: ContentDigest)? = nil,
-        isNewGeneration: Bool = true
+        notesForHook: Bool = false, isNewGeneration: Bool = true
     ) throws(CatalogueError) {
         try write { database in
+            if notesForHook {
+                try Self.noteForHook(published, removed: removed, form: form?.digest, database)
+            }
             if let form {
                 try database.run(
                     sql: "UPDATE ranking SET published_layout = ?, published_form = ?",

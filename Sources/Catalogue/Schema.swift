@@ -19,6 +19,9 @@ enum Schema {
         migrator.registerMigration("5") { database in
             try database.execute(sql: version5)
         }
+        migrator.registerMigration("6") { database in
+            try database.execute(sql: version6)
+        }
         return migrator
     }
 
@@ -153,5 +156,14 @@ enum Schema {
         -- not known.
         ALTER TABLE ranking ADD COLUMN published_layout TEXT;
         ALTER TABLE ranking ADD COLUMN published_form BLOB CHECK (length(published_form) = 32);
+        """
+
+    private static let version6 = """
+        -- Products whose file has changed or gone and whom the hook has not been told of. A product that changes again
+        -- gets a higher number.
+        CREATE TABLE hook_change (
+            product TEXT PRIMARY KEY,
+            number  INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
         """
 }

@@ -82,6 +82,13 @@ package struct Settings: Hashable, Sendable {
     /// A table with attributes of products; nil for none.
     package var attributesFile: String?
     package var hasComponent: Bool
+    /// A program's absolute path and its arguments; empty for none.
+    package var hook: [String]
+    package var hookSettle: Duration
+    package var hookSettleLimit: Duration
+    package var hookTimeout: Duration
+    package var hookRetry: Duration
+    package var hookRetryLimit: Duration
     package var stateFolder: String
     package var runtimeFolder: String
     package var recommendationCount: Int
@@ -165,6 +172,12 @@ package struct Settings: Hashable, Sendable {
         outputFields = Set(document.strings("output", "fields") ?? [])
         attributesFile = string(.attributesFile).isEmpty ? nil : folder(.attributesFile)
         hasComponent = document.boolean("output", "component") ?? false
+        hook = document.strings("publish", "hook") ?? []
+        hookSettle = .milliseconds(integer(.hookSettle))
+        hookSettleLimit = .milliseconds(integer(.hookSettleLimit))
+        hookTimeout = .seconds(integer(.hookTimeout))
+        hookRetry = .seconds(integer(.hookRetry))
+        hookRetryLimit = .seconds(integer(.hookRetryLimit))
         let state = folder(.stateFolder)
         stateFolder = state
         runtimeFolder =
@@ -249,6 +262,7 @@ package struct Settings: Hashable, Sendable {
         for ending in imageExtensions where ending.isEmpty || ending.contains(".") || ending.contains("/") {
             throw .badExtension(file: file, ending: ending)
         }
+        if let program = hook.first, !program.hasPrefix("/") { throw .badHook(file: file, program: program) }
         for field in outputFields.sorted() where !Self.outputFieldNames.contains(field) {
             throw .badOutputField(file: file, name: field)
         }

@@ -7,6 +7,7 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
     case toml(TOMLError)
     case badPattern(file: String, pattern: String, reason: String)
     case badExtension(file: String, ending: String)
+    case badHook(file: String, program: String)
     case badOutputField(file: String, name: String)
     case badModelName(file: String, name: String)
     case badWeights(file: String, models: Int)
@@ -25,6 +26,8 @@ package enum SettingsError: Error, Hashable, CustomStringConvertible {
             "\(file): images.product_pattern is no regular expression with a group: \(pattern): \(reason)"
         case .badExtension(let file, let ending):
             "\(file): images.extensions must be endings without their dot, such as \"jpg\", not \"\(ending)\""
+        case .badHook(let file, let program):
+            "\(file): publish.hook must begin with a program's absolute path, such as \"/usr/local/bin/rebuild-site\", not \"\(program)\""
         case .badOutputField(let file, let name):
             "\(file): output.fields may have \(Settings.outputFieldNames.map { "\"\($0)\"" }.joined(separator: " and ")), not \"\(name)\""
         case .badModelName(let file, let name):

@@ -113,6 +113,26 @@ extension SettingsKey {
     static let component = SettingsKey(
         "output", "component", .boolean, default: "false",
         "Whether similar-products.js lies beside the files: the element <similar-products> for pages.")
+    static let hook = SettingsKey(
+        "publish", "hook", .strings, default: "[]",
+        "A program and its arguments, run when files have changed: [\"/usr/local/bin/rebuild-site\"]. It gets the changed "
+            + "products on standard input, a JSON object a line, and is run again until it succeeds. Under systemd "
+            + "imgrec-agent-published.path is the better way: the service itself may touch nothing else.")
+    static let hookSettle = SettingsKey(
+        "publish", "settle_ms", .integer(0...3_600_000), default: "2_000",
+        "The hook is run when no file has changed for so many milliseconds.")
+    static let hookSettleLimit = SettingsKey(
+        "publish", "settle_limit_ms", .integer(0...86_400_000), default: "60_000",
+        "But at the latest so many milliseconds after the first change.")
+    static let hookTimeout = SettingsKey(
+        "publish", "timeout_seconds", .integer(1...86_400), default: "600",
+        "A hook that takes longer is ended, with all that it has started, and counts as failed.")
+    static let hookRetry = SettingsKey(
+        "publish", "retry_seconds", .integer(1...86_400), default: "10",
+        "So long after a failure it is run again; twice as long after each further one.")
+    static let hookRetryLimit = SettingsKey(
+        "publish", "retry_limit_seconds", .integer(1...86_400), default: "600",
+        "But never longer than this.")
     static let stateFolder = SettingsKey(
         "state", "folder", .string, default: "\"/var/lib/imgrec-agent\"",
         "Where the catalogue (SQLite) is kept. It can be deleted at any time; the next run makes it anew.")
@@ -204,7 +224,8 @@ extension SettingsKey {
         imagesFolder, imageExtensions, imageExcludes, followLinks, maxFileBytes, maxPixels, maxFrames,
         maxProfileBytes, maxMetadataBytes, productPattern, massRemovalLimit, settle, settleLimit,
         reconcileInterval, pollInterval, outputFolder, outputLayout, shardDigits, outputFormat, imageBaseURL,
-        outputFields, attributesFile, component, stateFolder,
+        outputFields, attributesFile, component, hook, hookSettle, hookSettleLimit, hookTimeout, hookRetry,
+        hookRetryLimit, stateFolder,
         runtimeFolder, recommendationCount, minimumScore, modelName, modelPrecision, modelFolder,
         ensembleModels,
         ensembleWeights, fit,

@@ -3,14 +3,15 @@ import ArgumentParser
 import Foundation
 import Systemd
 
-struct Reconcile: ParsableCommand {
+struct Reconcile: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Bring the recommendations up to date with the photos.",
         discussion: """
             Compares the image folder with the catalogue, embeds what is new or changed, ranks, and writes the \
             JSON files whose content changes. It may be interrupted at any time; the next run goes on.
 
-            Where an agent is running on the same settings ('imgrec-agent run'), it does the work.
+            Where an agent is running on the same settings ('imgrec-agent run'), it does the work, and runs the hook; \
+            else the program that publish.hook names is run here when files have changed.
 
             Example: imgrec-agent reconcile --config shop.toml --dry-run
             """)
@@ -29,9 +30,10 @@ struct Reconcile: ParsableCommand {
     @Flag(name: [.short, .long], help: "No progress bar.")
     var quiet = false
 
-    func run() throws {
+    func run() async throws {
         let settings = try settings.load()
         let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
+        var hook: PublishHook?
         let report = try reportingErrors { () throws(AgentError) in
             defer { display.finish() }
             if !dryRun, let agent = try ControlClient(settings: settings) {
@@ -40,18 +42,39 @@ struct Reconcile: ParsableCommand {
             let reconciler = try Reconciler(settings: settings, executable: executablePath) {
                 display.show($0)
             }
-            return dryRun ? try reconciler.dryRun() : try reconciler.run(allowsMassRemoval: allowMassRemoval)
+            if dryRun { return try reconciler.dryRun() }
+            defer { hook = reconciler.hook }
+            return try reconciler.run(allowsMassRemoval: allowMassRemoval)
         }
         if json {
             try printJSON(report)
         } else {
             print(ReconcileText.summary(of: report, outputFolder: settings.outputFolder))
         }
+        try await run(hook)
         ServiceNotifier.current.status("\(report.products) products, \(report.failed.count) photos failed")
         if report.heldBack > 0 && !dryRun {
             printError(ReconcileText.heldBack(report))
             throw ExitCode(SystemExit.tryAgain.rawValue)
         }
+    }
+}
+
+extension Reconcile {
+    private func run(_ hook: PublishHook?) async throws {
+        guard let hook else { return }
+        let failure: String?
+        do {
+            failure = try await hook.run { writeError("hook: \($0)\n") }
+        } catch {
+            printError(error.description)
+            throw ExitCode(error.systemExit.rawValue)
+        }
+        guard let failure else { return }
+        printError(
+            "the files are up to date, but the hook failed: \(failure). It is run again by the next reconcile."
+        )
+        throw ExitCode(SystemExit.tryAgain.rawValue)
     }
 }
 

@@ -88,6 +88,7 @@ enum StatusText {
         } else if report.isInterrupted {
             line("due", "the last run was interrupted; run 'imgrec-agent reconcile' to go on")
         }
+        if let hook = report.hook { line("hook", text(of: hook)) }
         if let last = report.lastReconcile { line("compared", found(last)) }
         line("folders", folders(of: report))
         if let memory = report.running?.memoryBytes { line("memory", "\(memory / 1_000_000) MB") }
@@ -102,6 +103,17 @@ enum StatusText {
         var text = "\(running.state) (process \(running.processID), since \(running.startedAt))"
         if !running.progress.isEmpty { text += ": \(running.progress)" }
         return text
+    }
+
+    private static func text(of hook: StatusReport.Hook) -> String {
+        var parts = [hook.waiting == 0 ? "told of all" : "\(counted(hook.waiting, "product")) to tell"]
+        if hook.isRunning { parts.append("running") }
+        if let trouble = hook.trouble {
+            parts.append("failed \(counted(hook.failures, "time")): \(trouble)")
+        } else if let time = hook.lastRun {
+            parts.append("last run \(time)")
+        }
+        return "\(hook.command.joined(separator: " ")): \(parts.joined(separator: ", "))"
     }
 
     private static func found(_ last: StatusReport.Reconcile) -> String {
