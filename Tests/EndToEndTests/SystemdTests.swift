@@ -18,6 +18,65 @@ struct SystemdTests {
         }
     }
 
+    @Test("a site is rebuilt after each change, also one during a build, and after a build that failed")
+    func rebuilding() throws {
+        let container = try Container()
+        try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
+        let unit = try container.run(
+            "systemd-escape --path --template imgrec-agent-published@.service '\(output)'")
+        let path = unit.replacing(".service", with: ".path")
+        try container.run("systemd-analyze verify --man=no '\(unit)' '\(path)'")
+        // As the shop's own user; the second build fails, and each takes a while.
+        try container.run(
+            """
+            useradd --create-home shop
+            cat >/usr/local/bin/rebuild-site <<'END'
+            #!/bin/bash -e
+            cd
+            sleep 2
+            echo "$(id -un) $(sha256sum <\(output)/index.json | cut -c 1-64)" >>builds
+            [ "$(wc -l <builds)" != 2 ] || exit 1
+            cp \(output)/index.json site
+            END
+            chmod +x /usr/local/bin/rebuild-site
+            mkdir -p '/etc/systemd/system/\(unit).d'
+            printf '[Service]\\nUser=shop\\nRestartSec=1\\n' >'/etc/systemd/system/\(unit).d/shop.conf'
+            systemctl daemon-reload
+            systemctl enable --now '\(path)'
+            """)
+        func isBuilt() throws -> Bool {
+            try container.attempt("cmp \(output)/index.json /home/shop/site").code == 0
+        }
+        func builds() throws -> [String] {
+            try container.run("cat /home/shop/builds").split(separator: "\n").map(String.init)
+        }
+        // What was published before the unit was enabled, at the latest after the next start of the machine.
+        try container.run("systemctl start --no-block '\(unit)'")
+        #expect(try eventually(seconds: 30) { try isBuilt() })
+        #expect(try builds().count == 1 && builds()[0].hasPrefix("shop "))
+        // One that fails is tried again.
+        try container.run("cp '\(Repository.catalogue)/shoes/shoes-001.jpg' /srv/shop/photos/new.jpg")
+        try container.run("imgrec-agent wait --published --quiet")
+        #expect(try eventually(seconds: 30) { try isBuilt() })
+        #expect(try builds().count == 3)
+        // A change while one is being built.
+        try container.run("rm /srv/shop/photos/new.jpg")
+        #expect(try eventually(seconds: 30) { try container.property("ActiveState", unit) == "activating" })
+        sleep(3)
+        try container.run(
+            "mv /srv/shop/photos/hat-001.jpg /srv/shop/photos/hat.jpg; imgrec-agent wait --published --quiet")
+        #expect(
+            try eventually(seconds: 30) {
+                try isBuilt() && container.property("ActiveState", unit) == "inactive"
+            })
+        // Nothing changes: nothing is built.
+        let count = try builds().count
+        try container.run("systemctl reload imgrec-agent; imgrec-agent wait --published --quiet")
+        sleep(5)
+        #expect(try builds().count == count)
+        #expect(try container.property("ActiveState", path) == "active")
+    }
+
     @Test("the units for one shop and for several differ in names only")
     func template() throws {
         func directives(_ file: String) throws -> [Substring] {
