@@ -129,7 +129,10 @@ struct ComponentTests {
         )
         try page.waitForList()
         let list = try site.list(of: product)
-        let names = list.map { String($0.product.split(separator: "/").last!).replacing("-", with: " ") }
+        let names = list.map { one in
+            let words = String(one.product.split(separator: "/").last!).replacing("-", with: " ")
+            return words.prefix(1).uppercased() + words.dropFirst()
+        }
         #expect(try page.texts(".name", "textContent") == names)
     }
 

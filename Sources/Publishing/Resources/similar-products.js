@@ -128,6 +128,8 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
         const url = new URL(/\.json$/.test(source) ? source
           : folder(source) + path(id, await shard(id, +this.getAttribute("shard-digits"))), this.baseURI);
         if (this.hasAttribute("version")) url.searchParams.set("v", this.getAttribute("version"));
+        // From disk a page may read no file.
+        if (url.protocol === "file:") throw url;
         const response = await fetch(url, { signal: loading.signal });
         found = response.ok ? await response.json() : null;
         if (found?.products) found = found.products[id];
@@ -151,7 +153,7 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
 
     #card(one, rank) {
       const link = this.getAttribute("link");
-      const title = one.attributes?.title || one.product.split("/").pop().replace(/[-_]+/g, " ");
+      const title = one.attributes?.title || one.product.split("/").pop().replace(/[-_]+/g, " ").replace(/^./u, c => c.toUpperCase());
       const values = {
         ...one.attributes, title, product: one.product, score: one.score.toFixed(3),
         image: one.imageURL ?? address(folder(this.getAttribute("images") ?? "") + encodePath(one.image)),

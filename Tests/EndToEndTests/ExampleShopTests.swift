@@ -1,0 +1,211 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// An example shop as a reader of the documentation makes it: a copy of Examples, photos, and its own script.
+private final class ExampleShop {
+    enum Kind: String, CaseIterable {
+        case hugo, jekyll, plain
+
+        var photos: String {
+            ["hugo": "static/photos", "jekyll": "photos", "plain": "site/photos"][rawValue]!
+        }
+        var site: String { ["hugo": "public", "jekyll": "_site", "plain": "site"][rawValue]! }
+        var output: String {
+            [
+                "hugo": "assets/recommendations", "jekyll": "_data/recommendations",
+                "plain": "site/recommendations",
+            ][rawValue]!
+        }
+        func page(_ product: String) -> String {
+            self == .plain ? "products/\(product).html" : "products/\(product)/"
+        }
+    }
+
+    let kind: Kind
+    let folder: TemporaryFolder
+    var root: String { "\(folder.path)/\(kind.rawValue)" }
+    var photos: String { "\(root)/\(kind.photos)" }
+    var site: String { "\(root)/\(kind.site)" }
+    var output: String { "\(root)/\(kind.output)" }
+
+    init(_ kind: Kind, perCategory: Int = 4) throws {
+        self.kind = kind
+        folder = try TemporaryFolder()
+        let copied = try Shop.run(["cp", "-rL", "\(Repository.root)/Examples/.", folder.path])
+        guard copied.code == 0 else { throw Shop.Failure(message: copied.errors) }
+        let shop = try Shop(perCategory: perCategory)
+        try FileManager.default.createDirectory(
+            at: URL(fileURLWithPath: photos).deletingLastPathComponent(), withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: shop.photos, toPath: photos)
+    }
+
+    @discardableResult
+    func rebuild() throws -> String {
+        let programs = URL(fileURLWithPath: Shop.binary).deletingLastPathComponent().path
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        let result = try Shop.run(["env", "PATH=\(programs):\(path)", "\(root)/rebuild"])
+        guard result.code == 0 else { throw Shop.Failure(message: result.output + result.errors) }
+        return result.output
+    }
+
+    /// Each product's list, as its file has it.
+    func lists() throws -> [String: [String]] {
+        func object(_ path: String) throws -> [String: Any] {
+            let data = try Data(contentsOf: URL(fileURLWithPath: "\(output)/\(path)"))
+            return try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
+        }
+        let products = try object("index.json")["products"] as? [String: [String: String]] ?? [:]
+        return try products.reduce(into: [:]) { lists, entry in
+            let file = try object(entry.value["file"] ?? "")
+            let document = (file["products"] as? [String: [String: Any]])?[entry.key] ?? file
+            let list = document["recommendations"] as? [[String: Any]] ?? []
+            lists[entry.key] = list.compactMap { $0["product"] as? String }
+        }
+    }
+}
+
+@Suite(
+    "The example shops", .underUsualKernelLimits, .serialized,
+    .enabled(if: Repository.hasCatalogue, Comment(rawValue: Repository.catalogueIsMissing)))
+struct ExampleShopTests {
+    /// The links to similar products on a page, as a visitor has them.
+    private static let links = """
+        (() => {
+          const element = document.querySelector("similar-products");
+          const list = element?.shadowRoot?.querySelector("ul[part=list]") ?? element ?? document.querySelector("section");
+          return [...list.querySelectorAll("a")].map(a => decodeURIComponent(a.pathname));
+        })()
+        """
+
+    @Test(
+        "each page shows its similar products, on a desk and on a phone", arguments: ExampleShop.Kind.allCases
+    )
+    fileprivate func pages(kind: ExampleShop.Kind) throws {
+        let shop = try ExampleShop(kind)
+        try shop.rebuild()
+        let lists = try shop.lists()
+        #expect(lists.count == 40)
+        let server = try StaticServer(shop.site)
+        let browser = try Browser()
+        for device in Page.Device.allCases {
+            let product = device == .phone ? "hat/hat-001" : "dress/dress-001"
+            let page = try Page(browser, on: device)
+            try page.open("\(server.address)/\(kind.page(product))")
+            let wanted = try #require(lists[product]).map { "/\(kind.page($0))" }
+            if kind == .plain {
+                try page.wait(
+                    until:
+                        "document.querySelector('similar-products').shadowRoot?.querySelector('ul[part=list]')"
+                )
+            }
+            #expect(try page.evaluate(Self.links) == wanted)
+            try page.wait(until: "document.querySelector('main img').naturalWidth > 0")
+            let cost = try page.cost()
+            print("\(kind.rawValue) on \(device.rawValue): \(cost)")
+            #expect(cost.layoutShift < 0.001)
+            // Every link leads to a page, and every photo is there.
+            let broken: [String] = try page.evaluate(
+                """
+                (async () => {
+                  const root = document.querySelector("similar-products")?.shadowRoot ?? document;
+                  const places = [...root.querySelectorAll("a")].map(a => a.href)
+                    .concat([...root.querySelectorAll("img")].map(i => i.src));
+                  const answers = await Promise.all(places.map(async place => [(await fetch(place)).ok, place]));
+                  return answers.filter(([ok]) => !ok).map(([, place]) => place);
+                })()
+                """)
+            #expect(broken.isEmpty)
+            #expect(page.errors == [])
+            #expect(try page.accessibilityViolations() == [])
+            #expect(try page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+            try page.screenshot("example-\(kind.rawValue)-\(device.rawValue)")
+        }
+        let front = try Page(browser)
+        try front.open("\(server.address)/")
+        #expect(try front.evaluate("document.querySelectorAll('.grid a').length") == 40)
+        #expect(try front.accessibilityViolations() == [])
+    }
+
+    @Test(
+        "a rebuild follows the photos, and changes nothing that would make another",
+        arguments: ExampleShop.Kind.allCases)
+    fileprivate func rebuilding(kind: ExampleShop.Kind) throws {
+        let shop = try ExampleShop(kind, perCategory: 2)
+        try shop.rebuild()
+        let before = try TemporaryFolder.contents(of: shop.output)
+        func stamp() throws -> Date? {
+            try FileManager.default.attributesOfItem(atPath: "\(shop.output)/index.json")[.modificationDate]
+                as? Date
+        }
+        let time = try stamp()
+        let again = try shop.rebuild()
+        #expect(again.contains("20 unchanged") && again.contains("0 written"), "\(again)")
+        #expect(try stamp() == time)
+        #expect(try TemporaryFolder.contents(of: shop.output) == before)
+
+        try FileManager.default.moveItem(
+            atPath: "\(shop.photos)/dress/dress-001.jpg", toPath: "\(shop.photos)/dress/gown.jpg")
+        try shop.rebuild()
+        let pages = try TemporaryFolder.contents(of: shop.site).filter { $0.key.hasSuffix(".html") }
+        #expect(pages.keys.contains { $0.contains("products/dress/gown") })
+        let neighbours = try shop.lists().filter { $0.value.contains("dress/gown") }
+        #expect(!neighbours.isEmpty)
+        for product in neighbours.keys {
+            let page = try #require(pages.first { $0.key.contains("products/\(product)") })
+            let text = String(decoding: page.value, as: UTF8.self)
+            #expect(text.contains("dress/gown") && !text.contains("dress-001"), "\(page.key)")
+        }
+    }
+
+    @Test("the shop without a generator opens from disk, without script and without a server")
+    func fromDisk() throws {
+        let shop = try ExampleShop(.plain, perCategory: 2)
+        try shop.rebuild()
+        let page = try Page(try Browser())
+        try page.open("file://\(shop.site)/products/dress/dress-001.html")
+        let links: [String] = try page.evaluate(Self.links)
+        #expect(links == (try shop.lists())["dress/dress-001"]!.map { "\(shop.site)/products/\($0).html" })
+        #expect(
+            try page.evaluate(
+                "document.querySelector('similar-products a').getBoundingClientRect().height > 50",
+                as: Bool.self))
+        try page.wait(until: "[...document.images].slice(0, 3).every(i => i.naturalWidth > 0)")
+        #expect(page.errors == [])
+        try page.screenshot("example-plain-from-disk")
+        // And a click leads on.
+        try page.click("document.querySelector('similar-products a')")
+        try page.wait(until: "location.pathname === '\(links[0])'")
+    }
+
+    @Test("the loaders for Eleventy and Astro give what the files say, in every form", arguments: Form.all)
+    func loaders(form: Form) throws {
+        let shop = try Shop(perCategory: 2)
+        try shop.configure(form)
+        try shop.run("reconcile")
+        let program = """
+            const folder = process.argv[1];
+            const eleventy = require("\(Repository.root)/Examples/eleventy/_data/recommendations.cjs")(folder);
+            const data = {};
+            const store = { clear() {}, set({ id, data: entry }) { data[id] = entry; } };
+            import("\(Repository.root)/Examples/astro/src/recommendations.mjs").then(async ({ recommendations }) => {
+              await recommendations(folder).load({ store, parseData: async ({ data }) => data });
+              console.log(JSON.stringify({ eleventy, astro: Object.fromEntries(Object.entries(data).map(([id, one]) => [id, one.recommendations])) }));
+            });
+            """
+        let result = try Shop.run(["node", "-e", program, shop.output])
+        #expect(result.code == 0, "\(result.errors)")
+        struct Lists: Decodable {
+            struct One: Decodable { let product: String }
+            let eleventy: [String: [One]]
+            let astro: [String: [One]]
+        }
+        let lists: Lists = try result.json()
+        let wanted = try shop.published().mapValues { document in
+            (document["recommendations"] as? [[String: Any]] ?? []).map { $0["product"] as? String }
+        }
+        #expect(wanted.count == 20)
+        #expect(lists.eleventy.mapValues { $0.map(\.product) } == wanted)
+        #expect(lists.astro.mapValues { $0.map(\.product) } == wanted)
+    }
+}
