@@ -109,7 +109,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "imgrec-agent", "TestSupport", "Products", "Catalogue",
+                "imgrec-agent", "TestSupport", "Products", "Catalogue", "Publishing",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: room,

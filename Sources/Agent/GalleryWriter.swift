@@ -5,34 +5,46 @@ import Settings
 
 /// Writes the review page.
 package enum GalleryWriter {
-    /// The page's name where no other is given, in the state folder.
-    package static let fileName = "gallery.html"
+    /// The page's folder where no other is given, in the state folder.
+    package static let folderName = "review"
 
-    /// - Parameter file: absolute path; its folder is made where it is missing.
-    /// - Returns: how many products the page shows.
-    package static func write(settings: Settings, to file: String) throws(AgentError) -> Int {
+    package struct Outcome: Sendable {
+        /// How many products the page shows.
+        package let products: Int
+        /// The file to open.
+        package let page: String
+        /// Whether it shows something else than before.
+        package let isNew: Bool
+    }
+
+    /// - Parameter folder: absolute path; it is made where it is missing.
+    package static func write(settings: Settings, to folder: String) throws(AgentError) -> Outcome {
         guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder),
             let model = try inRooms({ try catalogue.summary() }).model
         else { throw .nothingYet(stateFolder: settings.stateFolder) }
-        let url = URL(fileURLWithPath: file)
-        let folder = url.deletingLastPathComponent()
         let failed = try inRooms { try catalogue.failedImages() }.map { ($0.path, $0.failureReason ?? "") }
         var gallery = Gallery(
-            imagesFolder: settings.imagesFolder, pageFolder: folder.path, model: model.name, failed: failed)
+            imagesFolder: settings.imagesFolder, folder: folder, model: model.name,
+            nearDuplicateScore: settings.nearDuplicateScore, failed: failed)
         let form = try PublishedForm(settings)
-        var count = 0
         try inRooms {
-            try catalogue.forEachRankedProduct { ranked in
-                gallery.add(form.document(of: ranked))
-                count += 1
-            }
+            try catalogue.forEachRankedProduct { gallery.add(form.document(of: $0)) }
         }
+        let (page, data) = ("\(folder)/\(Gallery.pageName)", "\(folder)/\(Gallery.dataName)")
+        let manager = FileManager.default
+        let old = manager.contents(atPath: data)
+        guard old != nil || !manager.fileExists(atPath: page) else {
+            throw .cannotWrite(
+                file: page, reason: "it is not a review page. Name a folder of its own: --output FOLDER")
+        }
+        let new = gallery.data(previous: old.map { Array($0) }, now: Date())
         do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try Data(gallery.html()).write(to: url, options: .atomic)
+            try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try Data(Gallery.page).write(to: URL(fileURLWithPath: page), options: .atomic)
+            if let new { try Data(new).write(to: URL(fileURLWithPath: data), options: .atomic) }
         } catch {
-            throw .cannotWrite(file: file, reason: error.localizedDescription)
+            throw .cannotWrite(file: folder, reason: error.localizedDescription)
         }
-        return count
+        return Outcome(products: gallery.count, page: page, isNew: new != nil)
     }
 }

@@ -89,6 +89,8 @@ package struct Settings: Hashable, Sendable {
     package var hookTimeout: Duration
     package var hookRetry: Duration
     package var hookRetryLimit: Duration
+    /// Cosine similarity.
+    package var nearDuplicateScore: Double
     package var stateFolder: String
     package var runtimeFolder: String
     package var recommendationCount: Int
@@ -178,6 +180,8 @@ package struct Settings: Hashable, Sendable {
         hookTimeout = .seconds(integer(.hookTimeout))
         hookRetry = .seconds(integer(.hookRetry))
         hookRetryLimit = .seconds(integer(.hookRetryLimit))
+        nearDuplicateScore =
+            document.number("gallery", "near_duplicate_score") ?? SettingsKey.defaultNearDuplicateScore
         let state = folder(.stateFolder)
         stateFolder = state
         runtimeFolder =

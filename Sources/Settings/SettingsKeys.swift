@@ -176,6 +176,9 @@ extension SettingsKey {
         "performance", "background_percent", .integer(1...100), default: "50",
         "When model.name is changed, the agent goes on serving with the model it had while it embeds all photos with the "
             + "new one: with so much of its time, in percent.")
+    static let nearDuplicateScore = SettingsKey(
+        "gallery", "near_duplicate_score", .number(-1...1), default: "0.95",
+        "From this cosine similarity on, the review page shows two products as near-duplicates.")
     static let fit = SettingsKey(
         "picture", "fit", .choice(["model", "crop", "pad", "stretch"]), default: "\"model\"",
         "How a photo comes to the network's square. \"crop\": the middle of it; \"pad\": all of it, with its border's "
@@ -225,7 +228,7 @@ extension SettingsKey {
         maxProfileBytes, maxMetadataBytes, productPattern, massRemovalLimit, settle, settleLimit,
         reconcileInterval, pollInterval, outputFolder, outputLayout, shardDigits, outputFormat, imageBaseURL,
         outputFields, attributesFile, component, hook, hookSettle, hookSettleLimit, hookTimeout, hookRetry,
-        hookRetryLimit, stateFolder,
+        hookRetryLimit, nearDuplicateScore, stateFolder,
         runtimeFolder, recommendationCount, minimumScore, modelName, modelPrecision, modelFolder,
         ensembleModels,
         ensembleWeights, fit,
@@ -239,6 +242,7 @@ extension SettingsKey {
     static let defaultMassRemovalLimit = 0.5
     static let defaultTrimMargin = 0.05
     static let defaultMinimumScore = -1.0
+    static let defaultNearDuplicateScore = 0.95
 }
 
 /// The commented settings file.

@@ -5,11 +5,12 @@ import Settings
 struct GalleryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gallery",
-        abstract: "Write a page that shows each product with its recommendations.",
+        abstract: "Write the review page: each product with its recommendations, and what has changed.",
         discussion: """
-            The page is one file that opens from disk in any browser; it shows the photos where they are.
+            The page is a folder that opens from disk in any browser; it shows the photos where they are. It also has \
+            what is new since it was written last, near-duplicates, products that no list names, and failed photos.
 
-            Example: imgrec-agent gallery --config shop.toml --output review.html
+            Example: imgrec-agent gallery --config shop.toml --output review
             """)
 
     @OptionGroup var settings: SettingsOption
@@ -17,15 +18,19 @@ struct GalleryCommand: ParsableCommand {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "The file to write (default: gallery.html in the state folder).", valueName: "file"))
+            "The folder to write (default: review in the state folder).", valueName: "folder"))
     var output: String?
 
     func run() throws {
         let settings = try settings.load()
-        let file = absolutePath(output ?? "\(settings.stateFolder)/\(GalleryWriter.fileName)")
-        let count = try reportingErrors { () throws(AgentError) in
-            try GalleryWriter.write(settings: settings, to: file)
+        let folder = absolutePath(output ?? "\(settings.stateFolder)/\(GalleryWriter.folderName)")
+        let outcome = try reportingErrors { () throws(AgentError) in
+            try GalleryWriter.write(settings: settings, to: folder)
         }
-        print("Wrote \(file) with \(counted(count, "product")). Open it in a browser.")
+        let products = counted(outcome.products, "product")
+        print(
+            outcome.isNew
+                ? "Wrote \(outcome.page) with \(products). Open it in a browser."
+                : "\(outcome.page) is as it was, with \(products): nothing has changed.")
     }
 }

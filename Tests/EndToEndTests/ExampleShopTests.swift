@@ -117,14 +117,14 @@ struct ExampleShopTests {
                 """)
             #expect(broken.isEmpty)
             #expect(page.errors == [])
-            #expect(try page.accessibilityViolations() == [])
+            try page.expectAccessible()
             #expect(try page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
             try page.screenshot("example-\(kind.rawValue)-\(device.rawValue)")
         }
         let front = try Page(browser)
         try front.open("\(server.address)/")
         #expect(try front.evaluate("document.querySelectorAll('.grid a').length") == 40)
-        #expect(try front.accessibilityViolations() == [])
+        try front.expectAccessible()
     }
 
     @Test(

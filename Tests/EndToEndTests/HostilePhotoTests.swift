@@ -284,9 +284,9 @@ struct HostilePhotoTests {
         let shop = try Shop(perCategory: 1)
         try shop.folder.write("photos/broken.jpg", [0xFF, 0xD8, 0xFF, 0xE0])
         try shop.run("reconcile")
-        let page = "\(shop.folder.path)/review.html"
-        #expect(try shop.run("gallery", "--output", page).code == 0)
-        let text = try String(contentsOfFile: page, encoding: .utf8)
+        let review = "\(shop.folder.path)/review"
+        #expect(try shop.run("gallery", "--output", review).code == 0)
+        let text = try String(contentsOfFile: "\(review)/data.js", encoding: .utf8)
         #expect(text.contains("[\"broken.jpg\",\"the picture is damaged"))
     }
 
