@@ -37,7 +37,12 @@ private final class ExampleShop {
         let shop = try Shop(perCategory: perCategory)
         try FileManager.default.createDirectory(
             at: URL(fileURLWithPath: photos).deletingLastPathComponent(), withIntermediateDirectories: true)
-        try FileManager.default.copyItem(atPath: shop.photos, toPath: photos)
+        // Where there is no generator, photos that lie elsewhere, as `make demo` has them.
+        let target = kind == .plain ? "\(folder.path)/elsewhere" : photos
+        try FileManager.default.copyItem(atPath: shop.photos, toPath: target)
+        if target != photos {
+            try FileManager.default.createSymbolicLink(atPath: photos, withDestinationPath: target)
+        }
     }
 
     @discardableResult
