@@ -163,6 +163,62 @@ struct ExampleShopTests {
         }
     }
 
+    @Test("what the README says about Hugo, word for word, puts similar products on the pages of a new site")
+    func readme() throws {
+        let text = try String(contentsOfFile: "\(Repository.root)/README.md", encoding: .utf8)
+        let start = try #require(text.range(of: "### On the pages in five minutes, with Hugo")).upperBound
+        let end = try #require(text.range(of: "\n### ", range: start..<text.endIndex)).lowerBound
+        let blocks = text[start..<end].matches(of: /```([a-z-]+)\n((?:.|\n)*?)```/).map {
+            (language: String($0.1), text: String($0.2))
+        }
+        #expect(blocks.map(\.language) == ["sh", "go-html-template", "go-html-template", "yaml", "sh"])
+
+        // A site as somebody has it who has never heard of the agent.
+        let folder = try TemporaryFolder()
+        let site = "\(folder.path)/site"
+        #expect(try Shop.run(["hugo", "new", "site", site]).code == 0)
+        try folder.write(
+            "site/layouts/_default/single.html",
+            Array(
+                "<html lang=\"en\"><title>{{ .Title }}</title><h1>{{ .Title }}</h1>\n\(blocks[2].text)</html>"
+                    .utf8))
+        let shop = try Shop(perCategory: 2)
+        try FileManager.default.copyItem(atPath: shop.photos, toPath: "\(site)/static/photos")
+        try folder.write(
+            "site/content/products/blue.md",
+            Array("---\ntitle: A blue dress\n\(blocks[3].text)---\n".utf8))
+
+        let programs = URL(fileURLWithPath: Shop.binary).deletingLastPathComponent().path
+        func run(_ script: String) throws {
+            let result = try Shop.run([
+                "env", "--chdir", site,
+                "PATH=\(programs):\(ProcessInfo.processInfo.environment["PATH"] ?? "")",
+                "sh", "-e", "-c", script,
+            ])
+            #expect(result.code == 0, "\(script)\(result.output)\(result.errors)")
+        }
+        try run(blocks[0].text)
+        try folder.write("site/layouts/partials/similar-products.html", Array(blocks[1].text.utf8))
+        try run(
+            blocks[4].text.replacing(
+                "/usr/local/share/doc/imgrec-agent/examples", with: "\(Repository.root)/Examples"))
+        try run("rm content/products/dress/dress-001.md; hugo")
+
+        let server = try StaticServer("\(site)/public")
+        let page = try Page(try Browser())
+        try page.open("\(server.address)/products/blue/")
+        let index = try Data(
+            contentsOf: URL(fileURLWithPath: "\(site)/assets/recommendations/products/dress/dress-001.json"))
+        let wanted = try JSONDecoder().decode(Document.self, from: index).recommendations.map(\.product)
+        #expect(wanted.count == 5)
+        #expect(
+            try page.evaluate("[...document.querySelectorAll('li a')].map(a => a.pathname)")
+                == wanted.map { "/products/\($0)/" })
+        try page.wait(
+            until: "[...document.images].length === 5 && [...document.images].every(i => i.naturalWidth)")
+        #expect(page.errors.filter { !$0.contains("favicon") } == [])
+    }
+
     @Test("the shop without a generator opens from disk, without script and without a server")
     func fromDisk() throws {
         let shop = try ExampleShop(.plain, perCategory: 2)
