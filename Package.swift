@@ -109,7 +109,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "imgrec-agent", "TestSupport", "Products", "Catalogue", "Publishing",
+                "imgrec-agent", "TestSupport", "Products", "Catalogue", "Publishing", "Settings",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: room,

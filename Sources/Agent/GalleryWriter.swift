@@ -33,9 +33,12 @@ package enum GalleryWriter {
         let (page, data) = ("\(folder)/\(Gallery.pageName)", "\(folder)/\(Gallery.dataName)")
         let manager = FileManager.default
         let old = manager.contents(atPath: data)
-        guard old != nil || !manager.fileExists(atPath: page) else {
+        let isOurs = old.map { Gallery.isData(Array($0)) } ?? !manager.fileExists(atPath: page)
+        var isFolder: ObjCBool = true
+        guard isOurs, !manager.fileExists(atPath: folder, isDirectory: &isFolder) || isFolder.boolValue else {
+            let what = isFolder.boolValue ? "something that is not a review page is there" : "it is a file"
             throw .cannotWrite(
-                file: page, reason: "it is not a review page. Name a folder of its own: --output FOLDER")
+                file: folder, reason: "\(what). Name a folder of its own for the page: --output FOLDER")
         }
         let new = gallery.data(previous: old.map { Array($0) }, now: Date())
         do {

@@ -1,8 +1,10 @@
 import Foundation
 import Subprocess
+import Synchronization
 import SystemPackage
 
-/// One run of the hook: a process of its own, with the changes on standard input and a time limit.
+/// One run of the hook: a process in a session of its own, so that all that it starts can be ended with it, with the
+/// changes on standard input and a time limit.
 struct HookRun {
     /// The program and its arguments.
     let command: [String]
@@ -10,12 +12,11 @@ struct HookRun {
     let input: FileDescriptor
     let outputFolder: String
     let timeout: Duration
-    /// Whether it runs in a session of its own, so that all that it starts can be ended with it.
-    let hasSession: Bool
 
     /// What it gets to end in peace.
     private static let grace = Duration.seconds(2)
-    /// So much of what it said is told of a failure.
+    /// Of a line so many bytes are told, and of the last one so many characters where it failed.
+    private static let lineLength = 1000
     private static let wordsOfFailure = 200
 
     /// Runs it and waits for its end.
@@ -30,16 +31,17 @@ struct HookRun {
                 try? await Task.sleep(for: timeout)
                 return Task.isCancelled ? .cancelled : .timedOut
             }
-            var outcome = await group.next() ?? .cancelled
-            let isTimedOut = if case .timedOut = outcome { true } else { false }
+            let outcome = await group.next() ?? .cancelled
             group.cancelAll()
             // The process is not left behind.
-            for await other in group { if case .timedOut = outcome { outcome = other } }
-            if isTimedOut {
+            await group.waitForAll()
+            switch outcome {
+            case .ended(let reason): return reason
+            case .cancelled: return "it was stopped"
+            case .timedOut:
                 let seconds = String(format: "%g", timeout.seconds)
                 return "it was ended after \(seconds) s (publish.timeout_seconds)"
             }
-            return outcome.reason
         }
     }
 
@@ -47,21 +49,19 @@ struct HookRun {
         case ended(String?)
         case timedOut
         case cancelled
-
-        var reason: String? {
-            switch self {
-            case .ended(let reason): reason
-            case .timedOut, .cancelled: "it was stopped with the agent"
-            }
-        }
     }
 
     private func execute(_ log: @escaping @Sendable (String) -> Void) async -> Outcome {
         var options = PlatformOptions()
-        options.createSession = hasSession
+        options.createSession = true
         options.teardownSequence = [
-            .gracefulShutDown(toProcessGroup: hasSession, allowedDurationToNextStep: Self.grace)
+            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: Self.grace)
         ]
+        let leader = Mutex<pid_t?>(nil)
+        // Whatever of it did not go in peace.
+        defer {
+            if Task.isCancelled, let leader = leader.withLock({ $0 }) { kill(-leader, SIGKILL) }
+        }
         do {
             let result = try await Subprocess.run(
                 .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())),
@@ -70,12 +70,12 @@ struct HookRun {
                 input: .fileDescriptor(input, closeAfterSpawningProcess: false), output: .sequence,
                 error: .combinedWithOutput
             ) { execution in
-                var last = ""
-                for try await line in execution.standardOutput.strings() where !line.isEmpty {
-                    log(line)
-                    last = line
+                leader.withLock { $0 = execution.processIdentifier.value }
+                var lines = HookLines(longest: Self.lineLength, log)
+                for try await buffer in execution.standardOutput {
+                    buffer.withUnsafeBytes { lines.take($0) }
                 }
-                return last
+                return lines.end()
             }
             guard !Task.isCancelled else { return .cancelled }
             let words = String(result.closureResult.prefix(Self.wordsOfFailure))
@@ -86,7 +86,46 @@ struct HookRun {
             case .signaled(let signal): .ended("it was ended by signal \(signal)\(saying)")
             }
         } catch {
-            return Task.isCancelled ? .cancelled : .ended("\(command[0]) could not be run: \(error)")
+            guard !Task.isCancelled else { return .cancelled }
+            let hasBegun = leader.withLock { $0 } != nil
+            return .ended(hasBegun ? "\(error)" : "\(command[0]) could not be run: \(error)")
         }
+    }
+}
+
+/// Bytes in, lines out; of a long line the beginning.
+private struct HookLines {
+    private let longest: Int
+    private let tell: (String) -> Void
+    private var line: [UInt8] = []
+    private var last = ""
+
+    init(longest: Int, _ tell: @escaping (String) -> Void) {
+        self.longest = longest
+        self.tell = tell
+    }
+
+    mutating func take(_ bytes: UnsafeRawBufferPointer) {
+        for byte in bytes {
+            if byte == UInt8(ascii: "\n") {
+                flush()
+            } else if line.count < longest {
+                line.append(byte)
+            }
+        }
+    }
+
+    /// The last line that was not empty.
+    mutating func end() -> String {
+        flush()
+        return last
+    }
+
+    private mutating func flush() {
+        defer { line.removeAll(keepingCapacity: true) }
+        let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespaces)
+        guard !text.isEmpty else { return }
+        tell(text)
+        last = text
     }
 }

@@ -1,11 +1,10 @@
 import Catalogue
 import Foundation
-import Logging
 import Products
 import Publishing
 import Settings
-import Synchronization
 import SystemPackage
+import UnixSignals
 
 /// Tells the program that `publish.hook` names of each product whose file has changed, until it has understood.
 ///
@@ -37,18 +36,22 @@ package struct PublishHook: Sendable {
 
     /// Runs it once, if there is something to tell.
     ///
-    /// - Parameters:
-    ///   - hasSession: whether it is out of reach of the terminal that the agent was started from.
-    ///   - log: takes each line that it writes.
+    /// - Parameter log: takes each line that it writes.
     /// - Throws: `CatalogueError`, or `AgentError` where the file for the changes cannot be written.
-    func tell(hasSession: Bool, log: @escaping @Sendable (String) -> Void) async throws -> Outcome {
-        let changes = try catalogue.hookChanges()
-        guard !changes.isEmpty else { return .nothingToTell }
+    func tell(log: @escaping @Sendable (String) -> Void) async throws -> Outcome {
         let file = "\(settings.stateFolder)/\(Self.fileName)"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw AgentError.cannotWrite(file: file, reason: describe(errno)) }
         defer { close(descriptor) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return .busy }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else {
+                throw AgentError.cannotLock(file: file, reason: describe(errno))
+            }
+            return .busy
+        }
+        // Under the lock: another may just have told them.
+        let changes = try catalogue.hookChanges()
+        guard !changes.isEmpty else { return .nothingToTell }
         let input = FileDescriptor(rawValue: descriptor)
         do {
             guard ftruncate(descriptor, 0) == 0 else { throw Errno(rawValue: errno) }
@@ -59,34 +62,50 @@ package struct PublishHook: Sendable {
         }
         let run = HookRun(
             command: settings.hook, input: input, outputFolder: settings.outputFolder,
-            timeout: settings.hookTimeout, hasSession: hasSession)
+            timeout: settings.hookTimeout)
         if let failure = await run.run(log: log) { return .failed(failure) }
         try catalogue.noteTold(changes)
         return .told(changes.count)
     }
 
-    /// Runs it at once, after one that was begun before has ended; for commands.
+    /// Runs it at once, after one that was begun before has ended; for commands. SIGINT and SIGTERM end it.
     ///
     /// - Parameter log: takes each line that it writes.
     /// - Returns: why it failed; nil where it did not.
     package func run(log: @escaping @Sendable (String) -> Void) async throws(AgentError) -> String? {
+        let result = await withTaskGroup(of: Result<String?, AgentError>?.self) { group in
+            group.addTask { await self.outcome(log) }
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            guard first == nil else { return first }
+            // Ended by a signal: what it was at ends first.
+            for await other in group where other != nil { return other }
+            return nil
+        }
+        return try (result ?? .success("it was stopped")).get()
+    }
+
+    private func outcome(_ log: @escaping @Sendable (String) -> Void) async -> Result<String?, AgentError> {
         let end = ContinuousClock.now + settings.hookTimeout
-        while true {
-            let outcome: Outcome
+        while !Task.isCancelled {
             do {
-                outcome = try await tell(hasSession: false, log: log)
+                switch try await tell(log: log) {
+                case .nothingToTell, .told: return .success(nil)
+                case .failed(let reason): return .success(reason)
+                case .busy:
+                    guard .now < end else { return .success("one that was begun before still runs") }
+                    try? await Task.sleep(for: Self.busyInterval)
+                }
             } catch {
                 let caught = error
-                return try inRooms { throw caught }
-            }
-            switch outcome {
-            case .nothingToTell, .told: return nil
-            case .failed(let reason): return reason
-            case .busy:
-                guard .now < end else { return "one that was begun before still runs" }
-                try? await Task.sleep(for: Self.busyInterval)
+                return Result { () throws(AgentError) in try inRooms { throw caught } }
             }
         }
+        return .success("it was stopped")
     }
 
     /// One JSON object a line.
@@ -106,127 +125,4 @@ package struct PublishHook: Sendable {
     }
 
     private func describe(_ number: Int32) -> String { String(cString: strerror(number)) }
-}
-
-/// Runs the hook beside a running agent, on a thread of its own.
-///
-/// `@unchecked Sendable`: what is not locked belongs to the thread.
-final class HookLoop: @unchecked Sendable {
-    private struct Shared {
-        var schedule: HookSchedule
-        var isStopping = false
-        var running: Task<Void, Never>?
-    }
-
-    private let hook: PublishHook
-    private let log: Logger
-    private let monitor: ServiceMonitor
-    private let shared: Mutex<Shared>
-    private let wakeup = Wakeup()
-    private let hasEnded = DispatchSemaphore(value: 0)
-
-    init(_ hook: PublishHook, log: Logger, monitor: ServiceMonitor) {
-        self.hook = hook
-        self.log = log
-        self.monitor = monitor
-        shared = Mutex(Shared(schedule: HookSchedule(hook.settings.hookTimes)))
-        if (try? hook.catalogue.hookChangeCount()) ?? 0 > 0 { noteChange() }
-        let thread = Thread { [self] in
-            Thread.current.name = "hook"
-            work()
-            hasEnded.signal()
-        }
-        thread.start()
-    }
-
-    /// Files have changed.
-    func noteChange() {
-        shared.withLock { $0.schedule.noteChange(at: .now) }
-        wakeup.signal()
-    }
-
-    /// Ends the process that runs, and waits until it has ended. It is run again at the next start.
-    func stop() {
-        let running = shared.withLock { shared in
-            shared.isStopping = true
-            return shared.running
-        }
-        running?.cancel()
-        wakeup.signal()
-        hasEnded.wait()
-    }
-
-    private func work() {
-        while true {
-            let (isStopping, due) = shared.withLock { ($0.isStopping, $0.schedule.due) }
-            if isStopping { return }
-            if let due, due <= .now {
-                run()
-            } else {
-                wakeup.wait(atMost: due.map { $0 - .now } ?? .seconds(3600))
-            }
-        }
-    }
-
-    private func run() {
-        let isEnded = DispatchSemaphore(value: 0)
-        let outcome = Mutex<PublishHook.Outcome>(.nothingToTell)
-        let (hook, log) = (hook, log)
-        let task = Task {
-            do {
-                let result = try await hook.tell(hasSession: true) { log.info("hook: \($0)") }
-                outcome.withLock { $0 = result }
-            } catch {
-                outcome.withLock { $0 = .failed("\(error)") }
-            }
-            isEnded.signal()
-        }
-        let isStopping = shared.withLock { shared in
-            shared.schedule.begin()
-            shared.running = task
-            return shared.isStopping
-        }
-        if isStopping { task.cancel() }
-        monitor.update { $0.hook.isRunning = true }
-        isEnded.wait()
-        shared.withLock { $0.running = nil }
-        note(outcome.withLock { $0 })
-    }
-
-    private func note(_ outcome: PublishHook.Outcome) {
-        let now = ContinuousClock.now
-        var failures = 0
-        shared.withLock { shared in
-            switch outcome {
-            case .busy: shared.schedule.postpone(until: now + PublishHook.busyInterval)
-            case .failed: shared.schedule.end(isSuccess: false, at: now)
-            case .told, .nothingToTell: shared.schedule.end(isSuccess: true, at: now)
-            }
-            failures = shared.schedule.failures
-        }
-        monitor.update {
-            $0.hook.isRunning = false
-            $0.hook.failures = failures
-            switch outcome {
-            case .nothingToTell: break
-            case .busy: $0.hook.trouble = "one that was begun before still runs"
-            case .told:
-                $0.hook.lastRun = Date()
-                $0.hook.trouble = nil
-                $0.counters.hookRuns += 1
-            case .failed(let reason):
-                $0.hook.lastRun = Date()
-                $0.hook.trouble = reason
-                $0.counters.hookRuns += 1
-                $0.counters.hookFailures += 1
-            }
-        }
-        switch outcome {
-        case .nothingToTell, .busy: break
-        case .told(let count): log.notice("the hook was told of \(count) products")
-        case .failed(let reason):
-            guard !shared.withLock({ $0.isStopping }) else { return }
-            log.error("the hook failed and is run again: \(reason)")
-        }
-    }
 }

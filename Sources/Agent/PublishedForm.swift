@@ -33,6 +33,11 @@ package struct PublishedForm: Sendable {
         settings.attributesFile.flatMap { FileStamp(of: $0) } != stamp
     }
 
+    /// How many products the table of attributes names; nil where there is none.
+    var attributedCount: Int? { attributes?.count }
+
+    func hasAttributes(_ product: ProductID) -> Bool { attributes?[product] != nil }
+
     /// A product's document.
     func document(of ranked: RankedProduct) -> ProductDocument {
         ProductDocument(
@@ -89,10 +94,24 @@ struct AttributeTable: Sendable {
         self.rows = rows
     }
 
+    var count: Int { rows.count }
+
     subscript(product: ProductID) -> ProductAttributes? { rows[product] }
 }
 
 extension FileStamp {
+    /// A table that has not changed for so long is taken for whole.
+    private static let settle = 1_000_000_000
+
+    /// Whether the file has just been changed. A time in the future says nothing.
+    var isYoung: Bool {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let (age, isCenturies) = (now.tv_sec * 1_000_000_000 + now.tv_nsec)
+            .subtractingReportingOverflow(mtimeNanoseconds)
+        return !isCenturies && (0..<Self.settle).contains(age)
+    }
+
     /// Of the file that a path leads to now; nil where there is none.
     init?(of path: String) {
         var status = stat()

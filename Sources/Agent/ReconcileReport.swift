@@ -13,6 +13,14 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
         package var removed = 0
     }
 
+    /// What became of the table of attributes.
+    package struct Attributes: Codable, Hashable, Sendable {
+        /// Products that it names.
+        package let lines: Int
+        /// Of these, those that there are.
+        package let products: Int
+    }
+
     package struct Change: Codable, Hashable, Sendable {
         package let action: Action
         package let path: String
@@ -43,6 +51,8 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
     package var heldBack = 0
     package var products = 0
     package var published = Published()
+    /// Nil where there is no table of attributes.
+    package var attributes: Attributes?
     package var model = ""
     package var seconds = 0.0
     package var isDryRun = false
@@ -62,6 +72,7 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
         embedded += later.embedded
         heldBack = max(heldBack, later.heldBack)
         products = later.products
+        attributes = later.attributes ?? attributes
         published.written += later.published.written
         published.removed += later.published.removed
     }

@@ -282,17 +282,6 @@ package final class Reconciler {
         return new
     }
 
-    private func openPublisher(_ catalogue: Catalogue, _ work: ModelAtWork, _ number: ModelNumber) throws
-        -> Publisher
-    {
-        let published = try catalogue.publishedModel()
-        return try Publisher(
-            folder: settings.outputFolder, model: work.source.name, form: OutputForm(settings),
-            published: try catalogue.publications().map { ($0.product, $0.digest) },
-            publishedLayout: try catalogue.publishedForm().flatMap { OutputForm.Layout($0.layout) },
-            isOfOtherModel: published.map { $0 != number } ?? false)
-    }
-
     func rules(_ opened: Opened) -> String { settings.readingRules(opened.work.source.identity) }
 
     // MARK: Plan
@@ -521,91 +510,6 @@ package final class Reconciler {
             if !turnover.match(digests) { turnover.gone[product] = digests }
         }
         return turnover
-    }
-
-    // MARK: Publish
-
-    /// Brings files to what the catalogue says: all of them, or those that are due. Files are compared with what
-    /// is on disk, not with what was written last time, so that after a comparison of all they are right whatever
-    /// happened to the output folder.
-    func publish(
-        _ opened: Opened, everything: Bool, _ options: Options, _ report: inout ReconcileReport
-    ) throws {
-        do {
-            try publishOnce(opened, everything: everything, options, &report)
-        } catch PublishingError.cannotWrite(_, let code)
-            where (code == ENOSPC || code == EDQUOT) && opened.publisher.isOfOtherModel
-        {
-            // There is no room for the documents of two models.
-            try opened.publisher.replaceOneByOne()
-            self.opened = opened
-            try publishOnce(opened, everything: true, options, &report)
-        }
-    }
-
-    private func publishOnce(
-        _ opened: Opened, everything: Bool, _ options: Options, _ report: inout ReconcileReport
-    ) throws {
-        let catalogue = opened.catalogue
-        let form = try currentForm()
-        var everything = everything
-        if !opened.publisher.isInPlace {
-            opened.publisher = try openPublisher(catalogue, opened.work, opened.model)
-            everything = true
-        }
-        // Given up half-way, what waits to be renamed has to be forgotten.
-        var isFinished = false
-        defer { if !isFinished { self.opened = nil } }
-        let publisher = opened.publisher
-        let isOtherForm = try catalogue.publishedForm()?.digest != form.digest
-        if publisher.isOfOtherModel || isOtherForm { everything = true }
-        if publisher.isOneFile, try !catalogue.dueProducts().isEmpty { everything = true }
-        var digests: [(product: ProductID, digest: ContentDigest)] = []
-        var gone: [ProductID] = []
-        let total: Int
-        func stage(_ ranked: RankedProduct) throws {
-            digests.append((ranked.product, try publisher.stage(form.document(of: ranked))))
-            guard digests.count % 64 == 0 else { return }
-            progress(.publishing(done: digests.count, of: total))
-            // What was written aside so far is written again then.
-            if options.isStopping() { throw AgentError.stopped }
-        }
-        if everything {
-            total = try catalogue.rankedProductCount()
-            let published = Set(try catalogue.publications().map(\.product))
-            publisher.beginAnew()
-            try catalogue.forEachRankedProduct(stage)
-            gone = published.subtracting(digests.map(\.product)).sorted()
-        } else {
-            let due = try catalogue.dueProducts()
-            isFinished = due.isEmpty
-            guard !due.isEmpty else { return }
-            total = due.count
-            try catalogue.forEach(of: due) { product, ranked in
-                if let ranked { try stage(ranked) } else { gone.append(product) }
-            }
-        }
-        for product in gone { publisher.remove(product) }
-        let outcome = try publisher.finish()
-        try catalogue.notePublished(
-            digests, removed: gone,
-            of: opened.model, form: ("\(form.output.layout)", form.digest),
-            notesForHook: !settings.hook.isEmpty,
-            isNewGeneration: outcome.written + outcome.removed > 0 || outcome.isIndexNew)
-        report.published.written += outcome.written
-        report.published.unchanged += outcome.unchanged
-        report.published.removed += outcome.removed
-        isFinished = true
-    }
-}
-
-extension Reconciler {
-    /// The form of documents, with the table of attributes as it is now.
-    fileprivate func currentForm() throws(AgentError) -> PublishedForm {
-        if let form, !form.isBehind(settings) { return form }
-        let new = try PublishedForm(settings)
-        form = new
-        return new
     }
 }
 

@@ -56,7 +56,7 @@ final class WorkLoop: @unchecked Sendable {
     private let shared: Mutex<Shared>
     private let wakeup = Wakeup()
     private let openCatalogue = Mutex<Catalogue?>(nil)
-    /// The table of attributes as it was when the loop looked at it last; what is published is of this or of a later one.
+    /// The table of attributes that is published, or was tried last and cannot be used.
     private let seenTable = Mutex<FileStamp?>(nil)
 
     // The thread's own.
@@ -221,6 +221,12 @@ final class WorkLoop: @unchecked Sendable {
         return FileStamp(of: file) != seenTable.withLock { $0 }
     }
 
+    /// Whether the table of attributes is to be published: it is new, and nobody is writing it.
+    private var isTableDue: Bool {
+        guard isTableNew, let file = settings.attributesFile else { return false }
+        return !(FileStamp(of: file)?.isYoung ?? false)
+    }
+
     private func note(_ change: FolderChange) {
         let now = ContinuousClock.now
         let wakes = shared.withLock {
@@ -281,7 +287,7 @@ final class WorkLoop: @unchecked Sendable {
         }
         if let retryAt {
             // In trouble nothing else is tried meanwhile; hints wait.
-            guard retryAt <= now || shared.mayRetry || isTableNew else { return nil }
+            guard retryAt <= now || shared.mayRetry || isTableDue else { return nil }
             shared.mayRetry = false
             return .everything(shared.queue.takeAll(), [])
         }
@@ -292,7 +298,7 @@ final class WorkLoop: @unchecked Sendable {
         }
         if backlogStart < backlog.count { return .backlog }
         if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
-        if owesPublishing || isTableNew, !owesComparison { return .publish }
+        if owesPublishing || isTableDue, !owesComparison { return .publish }
         return changePace.isDue(at: now) ? .prepareChange : nil
     }
 
@@ -300,8 +306,10 @@ final class WorkLoop: @unchecked Sendable {
         if case .prepareChange = turn { return prepareChange(reconciler) }
         if let file = settings.attributesFile {
             let stamp = FileStamp(of: file)
-            if seenTable.withLock({ $0 }) != stamp { owesPublishing = true }
-            seenTable.withLock { $0 = stamp }
+            if !(stamp?.isYoung ?? false) {
+                if seenTable.withLock({ $0 }) != stamp { owesPublishing = true }
+                seenTable.withLock { $0 = stamp }
+            }
         }
         let start = ContinuousClock.now
         var options = Reconciler.Options()
@@ -379,7 +387,7 @@ final class WorkLoop: @unchecked Sendable {
                 changePace.noteEnd()
                 mayLeaveOut = false
                 log.notice("\(report.model) has taken over, \(report.products) products")
-                hook?.noteChange()
+                hook?.noteRound(hasChangedFiles: true)
                 monitor.update {
                     $0.counters.filesWritten += report.published.written
                     $0.counters.filesRemoved += report.published.removed
@@ -481,10 +489,9 @@ final class WorkLoop: @unchecked Sendable {
         owesComparison = round.awaitsWhole || owesComparison && !round.isPublished
         if round.isPublished {
             owesPublishing = false
-            if round.report.published.written + round.report.published.removed > 0 {
-                hook?.noteChange()
-                publishCost = min(now - start, .seconds(10))
-            }
+            let hasChangedFiles = round.report.published.written + round.report.published.removed > 0
+            if hasChangedFiles { publishCost = min(now - start, .seconds(10)) }
+            hook?.noteRound(hasChangedFiles: hasChangedFiles)
             lastPublish = now
         } else {
             owesPublishing = true
@@ -535,7 +542,7 @@ final class WorkLoop: @unchecked Sendable {
     private func settle() {
         let isThrough =
             backlogStart == backlog.count && !owesPublishing && !owesComparison && retryAt == nil
-        if isThrough, let job, job.awaited.isEmpty {
+        if isThrough, !isTableNew, let job, job.awaited.isEmpty {
             job.end(catalogue)
             monitor.update { $0.counters.reconciles += 1 }
             self.job = nil

@@ -17,7 +17,7 @@ extension Catalogue {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT hook_change.product, number, publication.product IS NULL AS is_removed FROM hook_change
+                    SELECT hook_change.product, number, publication.digest IS NULL AS is_removed FROM hook_change
                     LEFT JOIN publication USING (product) ORDER BY hook_change.product
                     """
             ).map {
@@ -43,25 +43,25 @@ extension Catalogue {
         }
     }
 
-    /// Notes products whose file is another one than the catalogue knows; all, where their form is.
+    /// Notes products for the hook.
+    ///
+    /// - Parameters:
+    ///   - products: whatever the catalogue knows of them.
+    ///   - changed: those of them whose file has another digest than the catalogue knows.
     static func noteForHook(
-        _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID],
-        form: ContentDigest?,
-        _ database: Database
+        _ products: [ProductID], changed: [(product: ProductID, digest: ContentDigest)], _ database: Database
     ) throws {
         let number = try Int.fetchOne(database, sql: "SELECT coalesce(max(number), 0) + 1 FROM hook_change")!
-        let known = try Data.fetchOne(database, sql: "SELECT published_form FROM ranking")
-        let isOtherForm = form.map { known.map(Array.init) != $0.bytes } ?? false
-        for (product, digest) in published {
+        for (product, digest) in changed {
             try database.run(
                 sql: """
                     INSERT INTO hook_change (product, number) SELECT ?1, ?2
-                        WHERE ?3 OR NOT EXISTS (SELECT 1 FROM publication WHERE product = ?1 AND digest = ?4)
+                        WHERE NOT EXISTS (SELECT 1 FROM publication WHERE product = ?1 AND digest = ?3)
                     ON CONFLICT (product) DO UPDATE SET number = ?2
                     """,
-                arguments: [product.text, number, isOtherForm, Data(digest.bytes)])
+                arguments: [product.text, number, Data(digest.bytes)])
         }
-        for product in removed {
+        for product in products {
             try database.run(
                 sql: """
                     INSERT INTO hook_change (product, number) VALUES (?1, ?2)

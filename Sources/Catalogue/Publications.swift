@@ -168,17 +168,35 @@ extension Catalogue {
         }
     }
 
-    /// How the files in the output folder lie, and the digest of all that their form is made by; nil where that is not
-    /// known.
-    package func publishedForm() throws(CatalogueError) -> (layout: String, digest: ContentDigest)? {
+    /// The digest of all that the form of all files is made by; nil where that is not known.
+    package func publishedForm() throws(CatalogueError) -> ContentDigest? {
         try read { database in
-            try Row.fetchOne(database, sql: "SELECT published_layout, published_form FROM ranking").flatMap {
-                guard let layout = $0["published_layout"] as String?,
-                    let digest = ($0["published_form"] as Data?).flatMap({ ContentDigest(bytes: $0) })
-                else { return nil }
-                return (layout, digest)
+            try Data.fetchOne(database, sql: "SELECT published_form FROM ranking").flatMap {
+                ContentDigest(bytes: $0)
             }
         }
+    }
+
+    /// Notes what is going to be written to the output folder.
+    ///
+    /// - Parameter parts: layouts and other kinds of files, without spaces.
+    /// - Returns: what may lie there already.
+    package func beginPublishing(_ parts: Set<String>) throws(CatalogueError) -> Set<String> {
+        try write { database in
+            let before = try Self.publishedParts(database)
+            if !parts.isSubset(of: before) { try Self.set(parts: parts.union(before), database) }
+            return before
+        }
+    }
+
+    private static func publishedParts(_ database: Database) throws -> Set<String> {
+        let text = try String.fetchOne(database, sql: "SELECT published_parts FROM ranking") ?? ""
+        return Set(text.split(separator: " ").map(String.init))
+    }
+
+    private static func set(parts: Set<String>, _ database: Database) throws {
+        try database.run(
+            sql: "UPDATE ranking SET published_parts = ?", arguments: [parts.sorted().joined(separator: " ")])
     }
 
     /// Notes what is on disk now, after the index was written.
@@ -187,22 +205,24 @@ extension Catalogue {
     ///   - published: each product's file by its digest.
     ///   - removed: products that have no file any more.
     ///   - model: of the files; nil where that is as it was.
-    ///   - form: how all files lie, and the digest of what their form is made by; nil where that is as it was.
-    ///   - notesForHook: whether the hook is to be told of products whose file is another one than before.
+    ///   - form: what lies in the folder, and the digest of what the form of all files is made by; nil where that is as it
+    ///     was.
+    ///   - forHook: products of which the hook is to be told beside those with another digest; nil where there is no hook.
     ///   - isNewGeneration: whether a file of the output folder has changed.
     package func notePublished(
         _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID],
-        of model: ModelNumber? = nil, form: (layout: String, digest: ContentDigest)? = nil,
-        notesForHook: Bool = false, isNewGeneration: Bool = true
+        of model: ModelNumber? = nil, form: (parts: Set<String>, digest: ContentDigest)? = nil,
+        forHook others: [ProductID]? = nil, isNewGeneration: Bool = true
     ) throws(CatalogueError) {
         try write { database in
-            if notesForHook {
-                try Self.noteForHook(published, removed: removed, form: form?.digest, database)
+            if let others {
+                try Self.noteForHook(others + removed, changed: published, database)
             }
             if let form {
+                try Self.set(parts: form.parts, database)
                 try database.run(
-                    sql: "UPDATE ranking SET published_layout = ?, published_form = ?",
-                    arguments: [form.layout, Data(form.digest.bytes)])
+                    sql: "UPDATE ranking SET published_form = ?1 WHERE published_form IS NOT ?1",
+                    arguments: [Data(form.digest.bytes)])
             }
             if let model {
                 try database.run(

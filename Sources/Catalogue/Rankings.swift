@@ -255,7 +255,7 @@ extension Catalogue {
                         """,
                     arguments: [product.text])
             }
-            // A file also names its neighbours' first photos.
+            // A file also names its neighbours' photos, and may have their digests.
             for product in settled + removed {
                 try database.run(
                     sql: """

@@ -152,9 +152,12 @@ enum Schema {
         """
 
     private static let version5 = """
-        -- How the files in the output folder lie, and the SHA-256 of all that their form is made by; NULL where that is
-        -- not known.
-        ALTER TABLE ranking ADD COLUMN published_layout TEXT;
+        -- What may lie in the output folder, words with spaces between them: layouts of files, and what else is written
+        -- there. A word is added before the first file of its kind is written; when all are in place, only those of the
+        -- last form are left.
+        ALTER TABLE ranking ADD COLUMN published_parts TEXT NOT NULL DEFAULT 'products';
+
+        -- The SHA-256 of all that the form of all files is made by; NULL where that is not known.
         ALTER TABLE ranking ADD COLUMN published_form BLOB CHECK (length(published_form) = 32);
         """
 

@@ -79,6 +79,9 @@ package struct Gallery {
         return json.bytes + content + Array(Self.end.utf8)
     }
 
+    /// Whether a file's bytes are data of a review page.
+    package static func isData(_ bytes: [UInt8]) -> Bool { bytes.starts(with: Array(start.utf8)) }
+
     // Between these lies what pages are compared by.
     private static let start = "window.review="
     private static let separator = "\n"

@@ -134,6 +134,12 @@ extension Index {
 enum ProductMap {
     static let generator = "imgrec-agent"
 
+    /// Whether a file that begins with these bytes is one of ours.
+    static func isOurs(_ bytes: [UInt8]) -> Bool {
+        let text = String(decoding: bytes, as: UTF8.self)
+        return text.contains(/^\{\s*"schemaVersion":\s*[0-9]+,\s*"generator":\s*"imgrec-agent",/)
+    }
+
     /// How the file of a model begins, up to the first product.
     ///
     /// - Parameter more: adds what comes before the products.

@@ -38,6 +38,16 @@ package struct OutputForm: Hashable, Sendable {
     package var hasComponent = false
 
     package init() {}
+
+    private static let component = "component"
+
+    /// What of ours lies in the output folder, in words.
+    package var parts: Set<String> { Set(["\(layout)"] + (hasComponent ? [Self.component] : [])) }
+
+    /// The layouts among such words.
+    static func layouts(in parts: Set<String>) -> Set<Layout> { Set(parts.compactMap { Layout($0) }) }
+
+    static func hasComponent(in parts: Set<String>) -> Bool { parts.contains(component) }
 }
 
 extension OutputForm.Layout: CustomStringConvertible {

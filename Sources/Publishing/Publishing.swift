@@ -19,10 +19,11 @@ package final class Publisher {
     }
 
     /// Files that wait between being written aside and being renamed.
-    private static let usuallyStaged = 512
+    package static let usuallyStaged = 512
     /// And where there is little room.
     private static let fewStaged = 16
-    private var stagedAtMost = usuallyStaged
+    private let usuallyStaged: Int
+    private var stagedAtMost: Int
     private var folder: OutputFolder
     private var model: String
     private let form: OutputForm
@@ -39,6 +40,10 @@ package final class Publisher {
     private var gone: Set<OutputPath> = []
     /// Files of ours that lie where another layout has them.
     private var misplaced: Set<OutputPath>
+    /// Whether products' files get other places than they had.
+    package var isMoving: Bool { !misplaced.isEmpty }
+    /// Whether the component that lies here may be ours.
+    private var hadComponent: Bool
     private var stagedCount = 0
     private var outcome = Outcome()
 
@@ -47,15 +52,19 @@ package final class Publisher {
     /// - Parameters:
     ///   - published: the products that are known to have a file here, with its digest, in the order of
     ///   their ids; where there is none, only an index tells that files are ours.
-    ///   - publishedLayout: how the files are known to lie; nil where that is not known.
+    ///   - earlierParts: what of ours may lie here (`OutputForm.parts`), whole or not; empty where that is not known.
     ///   - isOfOtherModel: whether the files are known to be of another model, though its name may be the same.
+    ///   - usuallyStaged: so many files wait between being written aside and being renamed.
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
     package init(
         folder path: String, model: String, form: OutputForm,
-        published: [(product: ProductID, digest: ContentDigest?)], publishedLayout: OutputForm.Layout? = nil,
-        isOfOtherModel: Bool = false
+        published: [(product: ProductID, digest: ContentDigest?)], earlierParts: Set<String> = [],
+        isOfOtherModel: Bool = false, usuallyStaged: Int = usuallyStaged
     ) throws(PublishingError) {
-        let earlier = publishedLayout ?? form.layout
+        self.usuallyStaged = usuallyStaged
+        stagedAtMost = usuallyStaged
+
+        let layouts = OutputForm.layouts(in: earlierParts).union([form.layout])
         var folder = try OutputFolder(path: path)
         // There is a tree only where a change of model was interrupted.
         var ours: Set<FileName>?
@@ -64,7 +73,7 @@ package final class Publisher {
                 ours
                 ?? Set(
                     published.flatMap { product, _ in
-                        Set([earlier, form.layout]).map { OutputPath(of: product, in: $0).name }
+                        layouts.map { OutputPath(of: product, in: $0).name }
                     })
             ours = known
             return known.contains(path)
@@ -81,12 +90,17 @@ package final class Publisher {
             throw .foreignProducts(folder: path)
         }
         misplaced = []
-        if earlier != form.layout {
-            misplaced.formUnion(published.map { OutputPath(of: $0.product, in: earlier) })
+        for layout in layouts where layout != form.layout {
+            misplaced.formUnion(published.map { OutputPath(of: $0.product, in: layout) })
         }
         if case .some(.some(let contents)) = contents, contents.layout != form.layout {
             misplaced.formUnion(contents.paths)
         }
+        let allFile = try folder.read(OutputPath.ofAll.components, atMost: 1 << 10)
+        if form.layout == .single, let allFile, !ProductMap.isOurs(allFile) {
+            throw .cannotWrite(path: "\(path)/\(OutputPath.ofAll.relative)", errno: EISDIR)
+        }
+        hadComponent = OutputForm.hasComponent(in: earlierParts)
         indexedProducts = contents.flatMap { $0?.digests.keys.sorted() } ?? []
         let hasOtherName = contents.map { $0?.model != model } ?? false
         self.isOfOtherModel = hasOtherName || isOfOtherModel && bytes != nil
@@ -141,12 +155,15 @@ package final class Publisher {
 
     /// Writes a product's document aside, if its bytes differ from those on disk.
     ///
-    /// - Returns: the digest of its bytes; of those of its line, where one file has all products.
-    package func stage(_ document: ProductDocument) throws(PublishingError) -> ContentDigest {
+    /// - Returns: the digest of its bytes, and whether they are not those on disk; where one file has all products, the
+    ///   digest of its line, and nothing is known of the disk yet.
+    package func stage(_ document: ProductDocument) throws(PublishingError) -> (
+        digest: ContentDigest, isWritten: Bool
+    ) {
         guard !isOneFile else {
             let line = document.line(form: form)
             lines.append((document.product, line))
-            return ContentDigest(of: line)
+            return (ContentDigest(of: line), false)
         }
         let bytes = document.json(model: model, form: form)
         let digest = ContentDigest(of: bytes)
@@ -157,15 +174,12 @@ package final class Publisher {
             try folder.makeStaging()
             try folder.writeAside(bytes, at: path)
             outcome.written += 1
-            return digest
+            return (digest, true)
         }
-        if try stage(bytes, at: path.components) {
-            outcome.written += 1
-        } else {
-            outcome.unchanged += 1
-        }
+        let isWritten = try stage(bytes, at: path.components)
+        if isWritten { outcome.written += 1 } else { outcome.unchanged += 1 }
         if staged.count >= stagedAtMost { try flush() }
-        return digest
+        return (digest, isWritten)
     }
 
     /// Notes that a product has no file any more.
@@ -183,24 +197,27 @@ package final class Publisher {
         outcome.isIndexNew = try stage(indexBytes, at: [Index.fileName])
         let stagedIndex = outcome.isIndexNew ? staged.popLast() : nil
         try flush(with: stagedIndex?.name)
-        try removeGone()
+        for path in gone where try folder.remove(path.components) { outcome.removed += 1 }
         if let stagedIndex { try folder.publishStaged(stagedIndex.name, at: stagedIndex.target) }
+        gone = []
+        try removeMisplaced()
         try folder.removeStaging()
         folder.forgetLatest()
         stagedCount = 0
-        stagedAtMost = Self.usuallyStaged
+        stagedAtMost = usuallyStaged
         isOfOtherModel = false
         defer { outcome = Outcome() }
         return outcome
     }
 
-    private func removeGone() throws(PublishingError) {
-        gone.formUnion(misplaced)
+    /// Files where another layout has them: the index that names them is gone by now.
+    private func removeMisplaced() throws(PublishingError) {
+        guard !misplaced.isEmpty else { return }
         // Where another layout has one product's file, this one may have another's.
-        if !misplaced.isEmpty { gone.subtract(isOneFile ? [OutputPath.ofAll] : index.outputPaths) }
-        for path in gone where try folder.remove(path.components) { outcome.removed += 1 }
+        let others = misplaced.subtracting(isOneFile ? [OutputPath.ofAll] : index.outputPaths)
+        for path in others where try folder.remove(path.components) { outcome.removed += 1 }
         if isOneFile { folder.removeIfEmpty(OutputPath.folder) }
-        (gone, misplaced) = ([], [])
+        misplaced = []
     }
 
     private func stageAll() throws(PublishingError) {
@@ -220,19 +237,22 @@ package final class Publisher {
     private func stageComponent() throws(PublishingError) {
         let file = [Component.fileName]
         guard form.hasComponent else {
-            if (try? folder.read(file, atMost: Component.mark.count)) == Component.mark {
+            if hadComponent, try folder.read(file, atMost: Component.mark.count) == Component.mark {
                 _ = try folder.remove(file)
+                outcome.removed += 1
             }
+            hadComponent = false
             return
         }
         if let found = try folder.read(file, atMost: Component.mark.count), found != Component.mark {
             throw .cannotWrite(path: "\(folder.path)/\(Component.fileName)", errno: EISDIR)
         }
-        _ = try stage(Component.bytes, at: file)
+        if try stage(Component.bytes, at: file) { outcome.written += 1 }
     }
 
     /// Puts all documents of the model in the place of those of another, and the index at once behind them.
     private func exchange() throws(PublishingError) -> Outcome {
+        try stageComponent()
         try folder.makeStaging()
         let indexName = "index"
         try folder.writeStaged(indexName, index.json(model: model))
@@ -243,7 +263,6 @@ package final class Publisher {
             for path in others { _ = try folder.remove(path.components) }
         }
         if others.contains(.ofAll) { _ = try folder.remove(OutputPath.ofAll.components) }
-        try stageComponent()
         try flush()
         try folder.publishStaged(indexName, at: [Index.fileName])
         outcome.isIndexNew = true

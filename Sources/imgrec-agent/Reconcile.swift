@@ -116,6 +116,11 @@ enum ReconcileText {
         lines.append(
             "Files: \(files.written) written, \(files.unchanged) unchanged, \(files.removed) removed in \(outputFolder)"
         )
+        if let table = report.attributes {
+            lines.append(
+                "Attributes: \(counted(table.lines, "product")) in the table, \(table.products) of them are here"
+            )
+        }
         if !report.failed.isEmpty {
             lines.append("\(counted(report.failed.count, "photo")) failed:")
             for failure in report.failed.prefix(failuresShown) {

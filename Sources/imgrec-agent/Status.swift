@@ -109,7 +109,7 @@ enum StatusText {
         var parts = [hook.waiting == 0 ? "told of all" : "\(counted(hook.waiting, "product")) to tell"]
         if hook.isRunning { parts.append("running") }
         if let trouble = hook.trouble {
-            parts.append("failed \(counted(hook.failures, "time")): \(trouble)")
+            parts.append(hook.failures > 0 ? "failed \(counted(hook.failures, "time")): \(trouble)" : trouble)
         } else if let time = hook.lastRun {
             parts.append("last run \(time)")
         }

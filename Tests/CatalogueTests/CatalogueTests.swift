@@ -221,6 +221,27 @@ struct CatalogueTests {
         #expect(try catalogue.firstImages()[ProductID("b")]?.text == "b.jpg")
     }
 
+    @Test("what changes again while the hook is told of it stays to be told")
+    func hookChanges() throws {
+        let (a, b, c) = (ProductID("a"), ProductID("b"), ProductID("c"))
+        try catalogue.notePublished([(a, Self.digest(1)), (b, Self.digest(2))], removed: [], forHook: [])
+        let first = try catalogue.hookChanges()
+        #expect(first.map(\.product) == [a, b] && first.allSatisfy { !$0.isRemoved })
+        // While that is told: one changes, one goes, one is as it was, one comes.
+        try catalogue.notePublished(
+            [(a, Self.digest(3)), (c, Self.digest(4))], removed: [b], forHook: [])
+        try catalogue.noteTold(first)
+        let second = try catalogue.hookChanges()
+        #expect(second.map(\.product) == [a, b, c])
+        #expect(second.map(\.isRemoved) == [false, true, false])
+        try catalogue.noteTold(second)
+        try catalogue.notePublished([(a, Self.digest(3)), (c, Self.digest(4))], removed: [], forHook: [c])
+        #expect(try catalogue.hookChanges().map(\.product) == [c])
+        // Without a hook nothing is noted.
+        try catalogue.notePublished([(a, Self.digest(9))], removed: [])
+        #expect(try catalogue.hookChangeCount() == 1)
+    }
+
     @Test("publications are noted, adopted and forgotten")
     func publications() throws {
         try store([("a.jpg", 1)])

@@ -158,6 +158,68 @@ struct HookTests {
         #expect(agent.log.contains("the hook failed"))
     }
 
+    @Test("that takes too long in a reconcile is ended too, with what does not want to end")
+    func slowReconcile() throws {
+        let hooked = try HookedShop(
+            "trap '' TERM; sleep 300 & echo $! > child; wait; wait", publish: "timeout_seconds = 1")
+        let result = try hooked.shop.run("reconcile")
+        #expect(result.code == 75 && result.errors.contains("publish.timeout_seconds"), "\(result.errors)")
+        let child = try String(contentsOfFile: "\(hooked.shop.folder.path)/child", encoding: .utf8)
+        let number = try #require(Int32(child.trimmingCharacters(in: .whitespacesAndNewlines)))
+        #expect(eventually { kill(number, 0) != 0 })
+    }
+
+    @Test("that says a line without end is heard, and cut")
+    func longLine() throws {
+        let hooked = try HookedShop("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo end; cat >told")
+        let result = try hooked.shop.run("reconcile")
+        #expect(result.code == 0 && result.errors.hasSuffix("hook: end\n"))
+        #expect(result.errors.utf8.count < 5000)
+        #expect(try String(contentsOfFile: hooked.log, encoding: .utf8).contains("dress/dress-001"))
+    }
+
+    @Test(
+        "one changed line of the table is told as the products whose files it changes; a file that is made anew, too"
+    )
+    func fewChanges() throws {
+        let hooked = try HookedShop(tell)
+        let shop = hooked.shop
+        #expect(try shop.run("reconcile").code == 0)
+        let products = try shop.published().keys.sorted()
+        let settings = try String(contentsOfFile: shop.settings, encoding: .utf8)
+        try shop.folder.write(
+            "products.csv", Array("product,title\n\(products[0]),One\n\(products[1]),Two\n".utf8))
+        try shop.folder.write(
+            "shop.toml",
+            Array(
+                settings.replacing(
+                    "folder = \"out\"", with: "folder = \"out\"\nattributes = \"products.csv\""
+                ).utf8))
+        #expect(try shop.run("reconcile").code == 0)
+        let before = try shop.files()
+        try shop.folder.write(
+            "products.csv", Array("product,title\n\(products[0]),One\n\(products[1]),Zwei\n".utf8))
+        #expect(try shop.run("reconcile").code == 0)
+        let after = try shop.files()
+        let changed = products.filter { before["products/\($0).json"] != after["products/\($0).json"] }
+        #expect(!changed.isEmpty && changed.count < products.count)
+        #expect(try hooked.told().last?.map(\.product) == changed)
+        try FileManager.default.removeItem(atPath: "\(shop.output)/products/\(products[3]).json")
+        #expect(try shop.run("reconcile").code == 0)
+        #expect(try hooked.told().last?.map(\.product) == [products[3]])
+        // The component is no product's file.
+        let runs = try hooked.told().count
+        try shop.folder.write(
+            "shop.toml",
+            Array(
+                settings.replacing(
+                    "folder = \"out\"",
+                    with: "folder = \"out\"\nattributes = \"products.csv\"\ncomponent = true"
+                ).utf8))
+        #expect(try shop.run("reconcile").code == 0)
+        #expect(try hooked.told().count == runs)
+    }
+
     @Test("changes in a burst are told at once, and never by two at the same time")
     func burst() throws {
         let hooked = try HookedShop(

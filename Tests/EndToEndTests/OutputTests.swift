@@ -1,5 +1,7 @@
 import Crypto
 import Foundation
+import Publishing
+import Settings
 import TestSupport
 import Testing
 
@@ -207,6 +209,11 @@ struct OutputTests {
         #expect(try check().output.contains("modell"))
     }
 
+    @Test("the settings know the fields that documents may have")
+    func fields() {
+        #expect(Settings.outputFieldNames == OutputForm.Field.allCases.map(\.rawValue))
+    }
+
     // MARK: Attributes
 
     private let attributes = "attributes = \"products.csv\"\n"
@@ -221,7 +228,9 @@ struct OutputTests {
             Array(
                 "\u{FEFF}product;title;price\r\n\(product);\"A \"\"red\"\"; dress\";49 €\r\nno/such;x;\r\n"
                     .utf8))
-        #expect(try shop.run("reconcile").code == 0)
+        let report = try shop.run("reconcile")
+        #expect(report.code == 0)
+        #expect(report.output.contains("Attributes: 2 products in the table, 1 of them are here"))
         let expected = ["title": "A \"red\"; dress", "price": "49 €"]
         var named = 0
         for (id, document) in try shop.published() {

@@ -61,7 +61,7 @@ struct SystemdTests {
         #expect(try builds().count == 3)
         // A change while one is being built.
         try container.run("rm /srv/shop/photos/new.jpg")
-        #expect(try eventually(seconds: 30) { try container.property("ActiveState", unit) == "activating" })
+        #expect(try eventually(seconds: 30) { try container.property("ActiveState", unit) == "active" })
         sleep(3)
         try container.run(
             "mv /srv/shop/photos/hat-001.jpg /srv/shop/photos/hat.jpg; imgrec-agent wait --published --quiet")
@@ -75,6 +75,38 @@ struct SystemdTests {
         sleep(5)
         #expect(try builds().count == count)
         #expect(try container.property("ActiveState", path) == "active")
+
+        // A folder whose name has to be escaped.
+        try container.run(
+            """
+            mkdir -p '/srv/my-shop/a site'
+            echo '{}' >'/srv/my-shop/a site/index.json'
+            unit=$(systemd-escape --path --template imgrec-agent-published@.service '/srv/my-shop/a site')
+            mkdir -p "/etc/systemd/system/$unit.d"
+            printf '[Service]\\nUser=shop\\nEnvironment="REBUILD=cp -t /home/shop /etc/hostname"\\n' >"/etc/systemd/system/$unit.d/shop.conf"
+            systemctl daemon-reload
+            systemctl enable --now "${unit%.service}.path"
+            echo '{"a": 1}' >'/srv/my-shop/a site/index.json'
+            """)
+        #expect(try eventually(seconds: 20) { try container.exists("/home/shop/hostname") })
+    }
+
+    @Test("the hook runs in the service's sandbox: it may write to the output folder and nowhere else")
+    func hook() throws {
+        let container = try Container()
+        try container.run(
+            """
+            sed -i 's|^# hook = \\[\\]|hook = ["/bin/sh", "-c", "cat >told; echo outside >/srv/shop/outside \\|\\| echo refused; test ! -e /srv/shop/outside"]|' \
+                /etc/imgrec-agent/imgrec-agent.toml
+            chmod 777 /srv/shop
+            systemctl start imgrec-agent; imgrec-agent wait --published --quiet
+            """)
+        #expect(
+            try eventually(seconds: 20) {
+                try container.run("imgrec-agent status").contains("told of all, last run")
+            })
+        #expect(try container.run("wc -l <\(output)/told") == "9")
+        #expect(try container.journal().contains("hook: refused"))
     }
 
     @Test("the units for one shop and for several differ in names only")

@@ -261,8 +261,9 @@ struct PublisherTests {
         // Where one layout has one product's file, another has another's.
         let shard = ContentDigest(of: "x".utf8).description.prefix(1)
         let ids = ["x", "\(shard)/x", "a.json/b", "é", "e\u{301}", "..", "q", "all", "all.json"]
+        // What a catalogue knows.
         var published: [(product: ProductID, digest: ContentDigest?)] = []
-        var publishedLayout: OutputForm.Layout?
+        var parts: Set<String> = []
         for _ in 0..<60 {
             var form = OutputForm()
             form.layout = layouts.randomElement(using: &random)!
@@ -272,33 +273,46 @@ struct PublisherTests {
             let documents = try ids.filter { _ in Bool.random(using: &random) }.sorted {
                 ProductID($0) < ProductID($1)
             }.map { try document($0, [("q", Float.random(in: 0...1, using: &random))]) }
-            func write(_ folder: String, _ publisher: Publisher, isWhole: Bool = true) throws {
+            func write(_ publisher: Publisher, isWhole: Bool = true) throws -> [(
+                product: ProductID, digest: ContentDigest?
+            )] {
                 publisher.beginAnew()
                 var digests: [(product: ProductID, digest: ContentDigest?)] = []
                 for document in documents.prefix(isWhole ? documents.count : documents.count / 2) {
-                    digests.append((document.product, try publisher.stage(document)))
+                    digests.append((document.product, try publisher.stage(document).digest))
                 }
-                guard isWhole else { return }
+                guard isWhole else { return digests }
                 for (product, _) in published where !documents.contains(where: { $0.product == product }) {
                     publisher.remove(product)
                 }
                 _ = try publisher.finish()
-                if folder == output { (published, publishedLayout) = (digests, form.layout) }
+                return digests
             }
             func makePublisher() throws -> Publisher {
-                // As a catalogue that knows, or one that was made anew.
-                let isKnown = Bool.random(using: &random)
-                let publisher = try Publisher(
-                    folder: output, model: model, form: form, published: isKnown ? published : [],
-                    publishedLayout: isKnown ? publishedLayout : nil)
-                if !isKnown { published = publisher.takeIndexedProducts().map { ($0, nil) } }
-                return publisher
+                defer { parts.formUnion(form.parts) }
+                // What is ranked has a row before it has a file.
+                let known = Set(published.map(\.product))
+                published += documents.map(\.product).filter { !known.contains($0) }.map { ($0, nil) }
+                published.sort { $0.product < $1.product }
+                return try Publisher(
+                    folder: output, model: model, form: form, published: published, earlierParts: parts,
+                    usuallyStaged: 1)
             }
-            if Bool.random(using: &random) { try write(output, try makePublisher(), isWhole: false) }
-            try write(output, try makePublisher())
+            if Bool.random(using: &random) {
+                // Stopped when half of the files are in their places.
+                _ = try write(try makePublisher(), isWhole: false)
+                if Bool.random(using: &random) { continue }
+            } else if Bool.random(using: &random), parts.count <= 1 {
+                // A catalogue that was made anew.
+                let publisher = try Publisher(folder: output, model: model, form: form, published: [])
+                (published, parts) = (publisher.takeIndexedProducts().map { ($0, nil) }, form.parts)
+                published = try write(publisher)
+            }
+            published = try write(try makePublisher())
+            parts = form.parts
             let clean = try TemporaryFolder()
-            try write(
-                clean.path, try Publisher(folder: clean.path, model: model, form: form, published: []))
+            _ = try write(
+                try Publisher(folder: clean.path, model: model, form: form, published: []))
             let (found, wanted) = (
                 try TemporaryFolder.contents(of: output), try TemporaryFolder.contents(of: clean.path)
             )
@@ -308,6 +322,23 @@ struct PublisherTests {
             #expect(documents.allSatisfy { files.drift(of: $0) == nil })
             #expect(files.products == Set(documents.map(\.product)))
         }
+    }
+
+    @Test("a file of all products, or a component, that is somebody else's is not replaced, nor removed")
+    func foreignParts() throws {
+        try folder.write("site/recommendations/all.json", Array("{\"mine\": 1}".utf8))
+        try folder.write("site/recommendations/similar-products.js", Component.bytes)
+        var form = OutputForm()
+        form.layout = .single
+        #expect { _ = try Publisher(folder: output, model: "m", form: form, published: []) } throws: {
+            "\($0)".contains("all.json") && "\($0)".contains("Move it away")
+        }
+        // A copy that somebody put there stays, though it is ours to the byte.
+        try publish([try document("a")])
+        #expect(
+            try TemporaryFolder.contents(of: output).keys.sorted() == [
+                "all.json", "index.json", "products/a.json", "similar-products.js",
+            ])
     }
 
     @Test("an output folder that was replaced is noticed")
