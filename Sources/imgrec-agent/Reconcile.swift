@@ -118,7 +118,7 @@ enum ReconcileText {
         )
         if let table = report.attributes {
             lines.append(
-                "Attributes: \(counted(table.lines, "product")) in the table, \(table.products) of them are here"
+                "Attributes: \(counted(table.lines, "product")) in the table, \(table.products) of them known"
             )
         }
         if !report.failed.isEmpty {

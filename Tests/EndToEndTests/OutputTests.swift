@@ -230,7 +230,7 @@ struct OutputTests {
                     .utf8))
         let report = try shop.run("reconcile")
         #expect(report.code == 0)
-        #expect(report.output.contains("Attributes: 2 products in the table, 1 of them are here"))
+        #expect(report.output.contains("Attributes: 2 products in the table, 1 of them known"))
         let expected = ["title": "A \"red\"; dress", "price": "49 €"]
         var named = 0
         for (id, document) in try shop.published() {
