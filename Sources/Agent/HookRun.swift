@@ -65,7 +65,9 @@ struct HookRun {
         do {
             let result = try await Subprocess.run(
                 .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())),
-                environment: .inherit.updating(["IMGREC_OUTPUT": outputFolder]),
+                environment: .inherit.updating([
+                    .init(stringLiteral: PublishHook.outputVariable): outputFolder
+                ]),
                 workingDirectory: FilePath(outputFolder), platformOptions: options,
                 input: .fileDescriptor(input, closeAfterSpawningProcess: false), output: .sequence,
                 error: .combinedWithOutput

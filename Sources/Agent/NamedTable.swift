@@ -24,7 +24,16 @@ struct NamedTable {
         do {
             table = try CSV<Enumerated>(string: text, loadColumns: false)
         } catch {
-            throw .badTable(file: file, reason: "\(error)")
+            let reason =
+                switch error as? CSVParseError {
+                case .quotation(let message), .generic(let message): message
+                case nil: "\(error)"
+                }
+            throw .badTable(
+                file: file,
+                reason:
+                    "\(reason). A cell with quotation marks has to be in quotation marks, its own ones doubled"
+            )
         }
         let names = table.header.map { $0.trimmingCharacters(in: .whitespaces) }
         columns = names

@@ -19,6 +19,14 @@ package struct PublishHook: Sendable {
     /// So long after it is looked again whether one that was begun before has ended.
     static let busyInterval = Duration.seconds(1)
 
+    /// In the environment of the program: the output folder.
+    static let outputVariable = "IMGREC_OUTPUT"
+
+    /// Whether this process was started by the hook for these settings.
+    package static func isRunning(for settings: Settings) -> Bool {
+        ProcessInfo.processInfo.environment[outputVariable] == settings.outputFolder
+    }
+
     enum Outcome: Hashable, Sendable {
         case nothingToTell
         case told(Int)

@@ -41,9 +41,14 @@ struct Init: ParsableCommand {
         // A folder given here is relative to where the user is, one in the file to where the file is.
         func absolute(_ path: String?) -> String? { path.map { absolutePath($0) } }
         let unit = ServiceUnit(settingsFile: absolutePath(config))
+        let base = absolutePath(absolutePath(config) + "/..") + "/"
+        // Settings that lie with a site go with it: what is below them is named as seen from there.
+        func written(_ path: String?) -> String? {
+            guard let path, let full = absolute(path) else { return nil }
+            return !path.hasPrefix("/") && full.hasPrefix(base) ? String(full.dropFirst(base.count)) : full
+        }
         let text = SettingsTemplate.text(
-            images: absolute(images), output: absolute(output),
-            state: absolute(state) ?? unit?.ownStateFolder)
+            images: written(images), output: written(output), state: written(state) ?? unit?.ownStateFolder)
         do {
             try FileManager.default.createDirectory(
                 at: url.deletingLastPathComponent(), withIntermediateDirectories: true)

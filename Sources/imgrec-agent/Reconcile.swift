@@ -32,6 +32,10 @@ struct Reconcile: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try settings.load()
+        if PublishHook.isRunning(for: settings) {
+            // A script that rebuilds all may be the hook: what called it has done this, and waits for it.
+            return print("Called from the hook: the files are up to date.")
+        }
         let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
         var hook: PublishHook?
         let report = try reportingErrors { () throws(AgentError) in

@@ -16,13 +16,14 @@ final class Browser {
     /// What pages have reported, by session.
     fileprivate var events: [String: [(method: String, parameters: [String: Any])]] = [:]
 
-    init() throws {
+    /// - Parameter hasScrollbars: whether scrollbars take room, as on many desks.
+    init(hasScrollbars: Bool = false) throws {
         profile = try TemporaryFolder()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         // The browser reads commands from descriptor 3 and answers on 4.
         process.arguments = [
             "-c",
-            "exec chromium --headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars "
+            "exec chromium --headless --no-sandbox --disable-gpu --no-first-run \(hasScrollbars ? "" : "--hide-scrollbars") "
                 + "--force-color-profile=srgb --disable-dev-shm-usage --user-data-dir='\(profile.path)' "
                 + "--remote-debugging-pipe 3<&0 4>&1 >/dev/null 2>&1",
         ]

@@ -68,6 +68,10 @@ struct ReviewPageTests {
             try view(name, page)
             try page.expectAccessible()
             try page.screenshot("review-\(name)-\(device.rawValue)")
+            // Whoever has larger letters has higher rows.
+            try page.run("document.documentElement.style.fontSize = '24px'; redraw()")
+            try expectFittingRows(page, "\(name), large letters")
+            try page.run("document.documentElement.style.fontSize = ''; redraw()")
             try expectFittingRows(page, name)
         }
         let failed: [String] = try page.evaluate(
@@ -172,12 +176,14 @@ struct ReviewPageTests {
             "[...document.querySelectorAll('.row')].filter(a => a.querySelector('.badge')?.textContent === 'new').map(a => a.querySelector('h2').textContent)"
         )
         #expect(fresh == ["hat/the-same"])
+        let gone: Bool = try page.evaluate("document.querySelector('#list').textContent.includes('gone: ')")
+        #expect(gone == after.contains { !Set(names(before[$0.key])).isSubset(of: names($0.value)) })
         try page.screenshot("review-changed-later")
         try expectFittingRows(page, "changed")
 
         try view("duplicates", page)
         let pairs: [[String]] = try page.evaluate(
-            "[...document.querySelectorAll('.row')].map(a => [...a.querySelectorAll('h2')].map(h => h.textContent).concat(a.querySelector('p').textContent))"
+            "[...document.querySelectorAll('.row')].map(a => [...a.querySelectorAll('h2')].map(h => h.textContent).concat(a.querySelector(':scope > p').textContent))"
         )
         #expect(pairs.first == ["dress/dress-001", "hat/the-same", "The very same photo."])
         // With a lower limit there are more.

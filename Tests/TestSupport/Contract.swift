@@ -6,11 +6,9 @@ enum Contract {
     private static let python = "\(Repository.root)/.deps/test-environment/bin/python"
     private static let script = "\(Repository.root)/Tests/Reference/check_output.py"
 
-    /// Checks the output folders that lie in a folder, or in one of its folders, or in one of theirs.
+    /// Checks the output folders that lie anywhere in a folder.
     static func check(outputsIn folder: String) {
-        let outputs = ([folder] + folders(in: folder)).filter {
-            FileManager.default.fileExists(atPath: "\($0)/index.json")
-        }
+        let outputs = indexes(in: folder).map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
         guard !outputs.isEmpty else { return }
         let process = Process()
         let output = Pipe()
@@ -28,10 +26,12 @@ enum Contract {
         for line in text.split(separator: "\n") { Issue.record("\(line)") }
     }
 
-    private static func folders(in folder: String) -> [String] {
-        func names(_ folder: String) -> [String] {
-            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).map { "\(folder)/\($0)" }
+    private static func indexes(in folder: String) -> [String] {
+        var found: [String] = []
+        for case let name as String in FileManager.default.enumerator(atPath: folder) ?? .init()
+        where name.hasSuffix("/index.json") || name == "index.json" {
+            found.append("\(folder)/\(name)")
         }
-        return names(folder).flatMap { [$0] + names($0) }
+        return found
     }
 }

@@ -1,20 +1,18 @@
 import { defineCollection, z } from "astro:content";
 import { recommendations } from "./recommendations.mjs";
 
-const recommendation = z.object({
-  product: z.string(),
-  image: z.string(),
-  score: z.number(),
-  attributes: z.record(z.string()).default({}),
-});
+const attributes = z.record(z.string(), z.string()).default({});
 
 export const collections = {
   recommendations: defineCollection({
     loader: recommendations("recommendations"),
     schema: z.object({
       images: z.array(z.string()),
-      recommendations: z.array(recommendation),
-      attributes: z.record(z.string()),
+      imageURLs: z.array(z.string()),
+      attributes,
+      recommendations: z.array(
+        z.object({ product: z.string(), image: z.string(), imageURL: z.string(), score: z.number(), attributes }),
+      ),
     }),
   }),
 };

@@ -12,14 +12,21 @@ export function recommendations(folder) {
     name: "imgrec-agent",
     async load({ store, watcher, parseData }) {
       const fill = async () => {
-        const { products } = await read("index.json");
+        const { schemaVersion, products } = await read("index.json");
+        if (schemaVersion !== 1) throw new Error(`${folder} has files of version ${schemaVersion}, and this loader knows 1`);
         const files = {};
-        store.clear();
+        const entries = [];
         for (const [id, { file, digest }] of Object.entries(products)) {
-          const content = (files[file] ??= await read(file));
-          const { images, recommendations, attributes = {} } = content.products?.[id] ?? content;
-          store.set({ id, digest, data: await parseData({ id, data: { images, recommendations, attributes } }) });
+          const content = (files[file] ??= await read(file).catch(error => {
+            if (error.code !== "ENOENT") throw error;
+            return {};  // the product has just vanished
+          }));
+          const { images, imageURLs, recommendations, attributes } = content.products?.[id] ?? content;
+          if (!images) continue;
+          entries.push({ id, digest, data: await parseData({ id, data: { images, imageURLs, recommendations, attributes } }) });
         }
+        store.clear();
+        for (const entry of entries) store.set(entry);
       };
       await fill();
       // In the development server: the index is written last.

@@ -2,7 +2,7 @@
  * <similar-products product="dress/dress-001" src="/recommendations" images="/photos/"></similar-products>
  *
  *   product       the product's id
- *   src           the output folder, a product's file or all.json; default: the folder of this script
+ *   src           the output folder, a product's file or all.json; default: the folder of this script (a module needs it)
  *   images        the address of the photos' folder; not needed where files have imageURL
  *   link          the address of a product's page, with {product} in it; default: its attribute "url", or no link
  *   label         what the list is called for those who do not see it (default: Similar products)
@@ -21,20 +21,23 @@
   const hex = byte => byte.toString(16).padStart(2, "0");
 
   const css = `
-:host { display: block; --size: var(--similar-products-size, clamp(8rem, 22%, 13rem)); }
+:host { display: block; --size: var(--similar-products-size, clamp(8rem, calc((100% - 4rem) / 5), 13rem)); }
 :host([hidden]) { display: none; }
 ul { display: grid; grid-auto-flow: column; grid-auto-columns: var(--size); justify-content: start;
   gap: var(--similar-products-gap, 1rem); margin: 0; padding: 0; list-style: none; overflow-x: auto;
-  scroll-snap-type: x proximity; }
+  scroll-snap-type: x proximity; scrollbar-width: thin; }
 li { scroll-snap-align: start; min-width: 0; }
 a, .card { display: block; color: inherit; text-decoration: none; border-radius: 4px; }
 a:hover .name, a:focus-visible .name { text-decoration: underline; }
 :focus-visible { outline: 3px solid; outline-offset: -3px; }
 img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--similar-products-ratio, 1);
   object-fit: var(--similar-products-fit, contain); background: color-mix(in srgb, currentColor 5%, transparent); }
-.name { height: 2.8em; margin-top: .4em; overflow: hidden; line-height: 1.4; overflow-wrap: anywhere;
+.name { height: 2.8em; height: 2lh; margin-top: .4em; overflow: hidden; line-height: 1.4; overflow-wrap: anywhere;
   display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
 .price { min-height: 1.4em; line-height: 1.4; font-weight: 600; }`;
+
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
 
   function element(name, attributes, ...children) {
     const node = document.createElement(name);
@@ -101,19 +104,31 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
     }, { rootMargin: "800px" });
     #loading;
 
+    constructor() {
+      super();
+      // Not an element: a page may allow no inline styles.
+      this.#root.adoptedStyleSheets = [sheet];
+    }
+
     connectedCallback() { this.#begin(); }
     disconnectedCallback() { this.#near.disconnect(); this.#loading?.abort(); }
     attributeChangedCallback(_, before, after) { if (this.isConnected && before !== after) this.#begin(); }
+
+    get #limit() {
+      const limit = Number(this.getAttribute("limit"));
+      return limit > 0 ? limit : Infinity;
+    }
 
     // Takes the room that the list will have: what comes below does not move.
     #begin() {
       this.#loading?.abort();
       if (!this.#root.firstChild) {
-        const card = element("div", { class: "card" }, element("div", { class: "empty" }),
-          element("div", { class: "name" }), element("div", { class: "price" }));
-        const hasContent = this.textContent.trim() || this.querySelector(":scope > :not(template)");
-        this.#root.replaceChildren(element("style", {}, css),
-          hasContent ? element("slot") : element("ul", { "aria-hidden": "true" }, element("li", {}, card)));
+        const hasContent = [...this.childNodes].some(node =>
+          node instanceof Element ? !node.matches("template, [slot]") : node instanceof Text && node.data.trim());
+        const cards = Array.from({ length: Math.min(this.#limit, 5) }, () => element("li", {}, element("div", { class: "card" },
+          element("div", { class: "empty" }), element("div", { class: "name" }), element("div", { class: "price" }))));
+        this.#root.replaceChildren(...hasContent ? [element("slot")]
+          : [element("slot", { name: "heading" }), element("ul", { "aria-hidden": "true" }, ...cards)]);
       }
       this.#near.disconnect();
       this.#near.observe(this);
@@ -121,34 +136,33 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
 
     async #load() {
       const loading = this.#loading = new AbortController();
-      let found;
+      let cards = [];
       try {
         const id = this.getAttribute("product") ?? "";
         const source = this.getAttribute("src") ?? home;
         const url = new URL(/\.json$/.test(source) ? source
-          : folder(source) + path(id, await shard(id, +this.getAttribute("shard-digits"))), this.baseURI);
+          : folder(source) + path(id, await shard(id, Number(this.getAttribute("shard-digits")))), this.baseURI);
         if (this.hasAttribute("version")) url.searchParams.set("v", this.getAttribute("version"));
         // From disk a page may read no file.
         if (url.protocol === "file:") throw url;
         const response = await fetch(url, { signal: loading.signal });
-        found = response.ok ? await response.json() : null;
-        if (found?.products) found = found.products[id];
-      } catch { found = null; }
+        const file = response.ok ? await response.json() : {};
+        // Of another version nothing is known.
+        const found = file.schemaVersion > 1 ? {} : file.products ? file.products[id] : file;
+        cards = (found.recommendations ?? []).slice(0, this.#limit).map((one, index) => this.#card(one, index + 1));
+      } catch { cards = []; }
       if (loading.signal.aborted) return;
-      const limit = +(this.getAttribute("limit") ?? Infinity);
-      const similar = Array.isArray(found?.recommendations) ? found.recommendations.slice(0, limit) : [];
-      this.#show(similar);
-      this.#tell("load", { product: this.getAttribute("product"), count: similar.length });
+      this.#show(cards);
+      this.#tell("load", { product: this.getAttribute("product"), count: cards.length });
     }
 
-    #show(similar) {
-      const style = element("style", {}, css);
-      if (!similar.length) return this.#root.replaceChildren(style, element("slot"));
+    #show(cards) {
+      if (!cards.length) return this.#root.replaceChildren(element("slot"));
       const list = element("ul", { part: "list", role: "list", "aria-label": this.getAttribute("label") ?? "Similar products" },
-        ...similar.map((one, index) => element("li", { part: "item" }, this.#card(one, index + 1))));
+        ...cards.map(card => element("li", { part: "item" }, card)));
       // What can be scrolled can be reached by key.
       if (!list.querySelector("a[href], button")) list.tabIndex = 0;
-      this.#root.replaceChildren(style, element("slot", { name: "heading" }), list);
+      this.#root.replaceChildren(element("slot", { name: "heading" }), list);
     }
 
     #card(one, rank) {
@@ -181,9 +195,10 @@ img, .empty { display: block; width: 100%; height: auto; aspect-ratio: var(--sim
       for (const node of card.querySelectorAll("[data-text], [data-src], [data-href]")) {
         const { text, src, href } = node.dataset;
         if (text) node.textContent = values[text] ?? "";
-        if (src && values[src]) node.src = values[src];
+        const source = src && values[src] && address(values[src]), target = href && values[href] && address(values[href]);
+        if (source) node.src = source;
         if (src && !node.hasAttribute("alt")) node.alt = values.title;
-        if (href && values[href]) node.href = values[href];
+        if (target) node.href = target;
       }
       return card;
     }
