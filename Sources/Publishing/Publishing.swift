@@ -96,9 +96,14 @@ package final class Publisher {
         if case .some(.some(let contents)) = contents, contents.layout != form.layout {
             misplaced.formUnion(contents.paths)
         }
-        let allFile = try folder.read(OutputPath.ofAll.components, atMost: 1 << 10)
-        if form.layout == .single, let allFile, !ProductMap.isOurs(allFile) {
-            throw .cannotWrite(path: "\(path)/\(OutputPath.ofAll.relative)", errno: EISDIR)
+        if form.layout == .single || misplaced.contains(.ofAll),
+            let start = try folder.read(OutputPath.ofAll.components, atMost: 1 << 10),
+            !ProductMap.isOurs(start)
+        {
+            guard form.layout != .single else {
+                throw .cannotWrite(path: "\(path)/\(OutputPath.ofAll.relative)", errno: EISDIR)
+            }
+            misplaced.remove(.ofAll)
         }
         hadComponent = OutputForm.hasComponent(in: earlierParts)
         indexedProducts = contents.flatMap { $0?.digests.keys.sorted() } ?? []

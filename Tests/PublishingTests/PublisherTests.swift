@@ -333,6 +333,11 @@ struct PublisherTests {
         #expect { _ = try Publisher(folder: output, model: "m", form: form, published: []) } throws: {
             "\($0)".contains("all.json") && "\($0)".contains("Move it away")
         }
+        // Nor when it is begun, refused, and given up again.
+        _ = try Publisher(
+            folder: output, model: "m", form: OutputForm(), published: [(ProductID("a"), nil)],
+            earlierParts: ["products", "single"]
+        ).finish()
         // A copy that somebody put there stays, though it is ours to the byte.
         try publish([try document("a")])
         #expect(
