@@ -5,9 +5,7 @@ import Settings
 import Synchronization
 
 /// Runs the hook beside a running agent, on a thread of its own.
-///
-/// `@unchecked Sendable`: what is not locked belongs to the thread.
-final class HookLoop: @unchecked Sendable {
+final class HookLoop: Sendable {
     private struct Shared {
         var schedule: HookSchedule
         var isStopping = false

@@ -106,6 +106,8 @@ struct ExampleShopTests {
             }
             #expect(try page.evaluate(Self.links) == wanted)
             try page.wait(until: "document.querySelector('main img').naturalWidth > 0")
+            // What is in sight arrives.
+            try browser.listen(seconds: 1)
             let cost = try page.cost()
             print("\(kind.rawValue) on \(device.rawValue): \(cost)")
             #expect(cost.layoutShift < 0.001)
