@@ -152,7 +152,7 @@ let package = Package(
             [
                 "Products", "Settings", "Watching", "Imaging", "Sandbox", "Embedding", "Neighbours",
                 "Catalogue",
-                "Publishing", "Systemd", log, lifecycle,
+                "Publishing", "Systemd", "CLinux", log, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "SwiftCSV", package: "SwiftCSV"),

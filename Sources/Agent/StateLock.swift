@@ -1,8 +1,9 @@
+import CLinux
 import Catalogue
 import Foundation
 
 /// Held while the catalogue is being changed: two processes never work on one state folder. The kernel lets
-/// go of it when the process ends, however it ends. The corresponding C function is `flock`.
+/// go of it when the process ends, however it ends.
 struct StateLock: ~Copyable {
     private let descriptor: Int32
 
@@ -18,7 +19,7 @@ struct StateLock: ~Copyable {
         let file = "\(stateFolder)/lock"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .cannotLock(file: file, reason: String(cString: strerror(errno))) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard imgrec_lock(descriptor) == 0 else {
             let number = errno
             close(descriptor)
             throw number == EWOULDBLOCK
@@ -46,7 +47,7 @@ final class FolderLock: Sendable {
         guard descriptor >= 0 else {
             throw .cannotServe(socket: folder, reason: String(cString: strerror(errno)))
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard imgrec_lock(descriptor) == 0 else {
             close(descriptor)
             throw .busy(stateFolder: stateFolder)
         }

@@ -6,7 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 int imgrec_exchange(int folder, const char *name, int other_folder, const char *other_name) {
@@ -56,4 +58,16 @@ int imgrec_open_found(int found) {
     char link[40];
     snprintf(link, sizeof link, "/proc/self/fd/%d", found);
     return open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+int imgrec_lock(int descriptor) {
+    const struct timespec moment = {.tv_nsec = 10000000};
+    int result = -1;
+    for (int tries = 0; tries < 50; tries++) {
+        result = flock(descriptor, LOCK_EX | LOCK_NB);
+        if (result == 0 || (errno != EWOULDBLOCK && errno != EINTR)) return result;
+        nanosleep(&moment, NULL);
+    }
+    errno = EWOULDBLOCK;
+    return result;
 }

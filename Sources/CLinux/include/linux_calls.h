@@ -24,4 +24,8 @@ int imgrec_find_beneath(int folder, const char *path, int follows_links);
 // The same file, for reading: it is the one that was found, whatever its path leads to by now. -1 with errno.
 int imgrec_open_found(int found);
 
+// flock(2) for this process alone: 0, or -1 with errno; EWOULDBLOCK where another has it for longer than a moment. A process
+// that is just being started shares the locks of the one that starts it until it has become the other program.
+int imgrec_lock(int descriptor);
+
 #endif
