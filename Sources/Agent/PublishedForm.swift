@@ -101,16 +101,10 @@ struct AttributeTable: Sendable {
 
 extension FileStamp {
     /// A table that has not changed for so long is taken for whole.
-    private static let settle = 1_000_000_000
+    private static let settle = Duration.seconds(1)
 
-    /// Whether the file has just been changed. A time in the future says nothing.
-    var isYoung: Bool {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let (age, isCenturies) = (now.tv_sec * 1_000_000_000 + now.tv_nsec)
-            .subtractingReportingOverflow(mtimeNanoseconds)
-        return !isCenturies && (0..<Self.settle).contains(age)
-    }
+    /// Whether somebody may still be writing the table.
+    var isYoung: Bool { RetrySchedule.isYoung(self, within: Self.settle) }
 
     /// Of the file that a path leads to now; nil where there is none.
     init?(of path: String) {

@@ -10,7 +10,8 @@ enum RetrySchedule {
     /// How long after its so-many-th try a photo is tried again: 2, 4, 8 ... seconds.
     static func delay(after attempts: Int) -> Duration { .seconds(1 << min(attempts, 6)) }
 
-    static func isYoung(_ stamp: FileStamp) -> Bool {
+    /// Whether a file was changed less than so long ago.
+    static func isYoung(_ stamp: FileStamp, within young: Duration = young) -> Bool {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         // Any time can be given to a file; one in the future says nothing.
