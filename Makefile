@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-all test-sanitized compare bench bench-neighbours soak fuzz install uninstall format lint clean dependencies toolchain
+.PHONY: help demo build check test test-all test-under-load test-dependencies test-sanitized compare bench bench-neighbours soak fuzz install uninstall format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -11,8 +11,10 @@ help:
 	@echo 'make build             build the agent (.build/release/imgrec-agent)'
 	@echo 'make install           install it with its units under PREFIX (default /usr/local)'
 	@echo 'make uninstall         take that away again'
+	@echo 'make check             format, build and unit tests, in some minutes'
 	@echo 'make test              run every test'
-	@echo 'make test-all          also compare with Keras and PyTorch, and change the model of 5,000 products'
+	@echo 'make test-all          also on a busy machine, compared with Keras and PyTorch, and with 5,000 products'
+	@echo 'make test-under-load   run the tests while both cores are busy with 16 other things'
 	@echo 'make compare           compare models with Keras and PyTorch, over real photos'
 	@echo 'make test-sanitized     run the imaging tests with the address sanitizer'
 	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
@@ -38,17 +40,26 @@ build: dependencies
 demo: build
 	@Scripts/demo
 
-test: toolchain
+test-dependencies: toolchain
 	@Scripts/install-debian-packages test
 	@Scripts/fetch-openvino
 	@Scripts/fetch-model efficientnet-lite0 efficientnet-lite1 efficientnet-lite2
 	@Scripts/make-test-fixtures
-	@echo '==> building and running the tests; the first time takes some minutes'
-	@swift test
 
-test-all: test compare
+test: test-dependencies
+	@echo '==> building and running the tests; the first time takes some minutes'
+	@Scripts/test
+
+check: lint test-dependencies
+	@echo '==> building and running the unit tests; the first time takes some minutes'
+	@Scripts/test --skip EndToEndTests
+
+test-all: test test-under-load compare
 	@Scripts/change-model
 	@Scripts/test-sanitized
+
+test-under-load: test-dependencies
+	@Scripts/test-under-load
 
 compare: build
 	@Scripts/install-debian-packages test

@@ -61,7 +61,7 @@ def own_rate(way, file, seconds):
 
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
-    source = Image.open(next(path for path in sorted(root.rglob("*.jpg")))).convert("RGB")
+    source = Image.open(next(path for path in sorted(root.rglob("*")) if path.suffix.lower() in (".jpg", ".png"))).convert("RGB")
     print(f"decode and fit, photos per second on {os.cpu_count()} cores, medians of {ROUNDS} rounds")
     print("                    workers   in process   Pillow     workers : Pillow   containment costs")
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ProcessPoolExecutor() as pool:

@@ -109,7 +109,7 @@ def contents(folder):
 
 
 def main():
-    sources = sorted(pathlib.Path(sys.argv[1]).resolve().rglob("*.jpg"))
+    sources = sorted(path for path in pathlib.Path(sys.argv[1]).resolve().rglob("*") if path.suffix.lower() in (".jpg", ".png"))
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 5000
     with tempfile.TemporaryDirectory() as base:
         base = pathlib.Path(base)

@@ -226,7 +226,7 @@ def kills(base, photos, count):
 
 
 def main():
-    photos = [path.read_bytes() for path in sorted(pathlib.Path(sys.argv[1]).resolve().rglob("*.jpg"))][:120]
+    photos = [path.read_bytes() for path in sorted(pathlib.Path(sys.argv[1]).resolve().rglob("*")) if path.suffix.lower() in (".jpg", ".png")][:120]
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 120
     kill_count = int(sys.argv[3]) if len(sys.argv) > 3 else 100
     before = QUEUE.read_text()

@@ -2,9 +2,9 @@ import CImagingKernels
 import Glibc
 import Products
 
-// Resampling as Pillow computes it (Pillow 13, src/libImaging/Resample.c): a separable filter, rows first,
-// then columns, each rounded to a byte; the kernel is widened by the factor that the picture shrinks by; and `nearest`,
-// which takes single pixels.
+// Resampling as Pillow computes it (src/libImaging/Resample.c): a separable filter, rows first, then columns, each rounded to
+// a byte; the kernel is widened by the factor that the picture shrinks by; and `nearest`, which takes single pixels. Pillow 13
+// begins with the columns where these shrink much more, which moves some levels; models were trained with rows first.
 // Only what the crop keeps is computed, which changes no pixel of it.
 
 extension Raster {

@@ -1,4 +1,5 @@
 import Products
+import TestSupport
 import Testing
 import Watching
 
@@ -136,9 +137,11 @@ struct LookQueueTests {
         #expect(queue.count == 0 && queue.nextDue == nil)
     }
 
-    @Test("what is due next is never later than what becomes due, and no hint is due before it says")
-    func nextDue() {
-        var random = SystemRandomNumberGenerator()
+    @Test(
+        "what is due next is never later than what becomes due, and no hint is due before it says",
+        arguments: [1, 2, 3])
+    func nextDue(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
         for _ in 0..<200 {
             var queue = queue()
             var time = 0

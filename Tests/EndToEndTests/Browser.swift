@@ -54,7 +54,7 @@ final class Browser {
         try commands.fileHandleForWriting.write(
             contentsOf: try JSONSerialization.data(withJSONObject: command) + [0])
         while true {
-            guard let message = try receive(within: 60) else {
+            guard let message = try receive(within: patience / .seconds(1)) else {
                 throw Failure(description: "the browser did not answer \(method)")
             }
             guard message["id"] as? Int == number else { continue }
@@ -154,7 +154,7 @@ final class Page {
         }
         // A change of what follows # loads nothing.
         guard answer["loaderId"] != nil else { return }
-        let end = ContinuousClock.now + .seconds(30)
+        let end = ContinuousClock.now + patience
         while count("Page.loadEventFired") == loaded {
             guard ContinuousClock.now < end else {
                 throw Browser.Failure(description: "\(address) did not load")
@@ -184,8 +184,8 @@ final class Page {
     func run(_ script: String) throws { _ = try evaluate("(async () => { \(script) })()", as: NSNull.self) }
 
     /// Waits until an expression is true.
-    func wait(until expression: String, seconds: Double = 20) throws {
-        let end = ContinuousClock.now + .seconds(seconds)
+    func wait(until expression: String) throws {
+        let end = ContinuousClock.now + patience
         while try !evaluate("!!(\(expression))", as: Bool.self) {
             guard ContinuousClock.now < end else {
                 throw Browser.Failure(description: "it did not become true: \(expression)")

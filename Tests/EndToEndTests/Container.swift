@@ -2,11 +2,16 @@ import Foundation
 import TestSupport
 
 /// A real systemd, booted in a container over a copy in memory of this machine's files (Tests/Systemd/boot), with the
-/// agent installed as `make install` does it and a shop in /srv/shop.
+/// agent installed as `make install` does it and a shop in /srv/shop. Of the tree it sees what `tree`, `catalogue` and
+/// `programs` name, wherever that lies outside.
 final class Container: @unchecked Sendable {  // nothing changes after init
     private let boot: Process
     private let input = Pipe()
     private let leader: String
+
+    static let tree = "/mnt/imgrec-agent/tree"
+    static let catalogue = "/mnt/imgrec-agent/catalogue"
+    private static let programs = "/mnt/imgrec-agent/programs"
 
     /// Why there can be none here; nil where there can.
     static let obstacle: String? =
@@ -23,8 +28,8 @@ final class Container: @unchecked Sendable {  // nothing changes after init
         let (output, errors) = (Pipe(), Pipe())
         boot.executableURL = URL(fileURLWithPath: "\(Repository.root)/Tests/Systemd/boot")
         boot.arguments = [
-            Repository.root, Repository.catalogue,
-            URL(fileURLWithPath: Shop.binary).deletingLastPathComponent().path,
+            "\(Self.tree)=\(Repository.root)", "\(Self.catalogue)=\(Repository.catalogue)",
+            "\(Self.programs)=\(URL(fileURLWithPath: Shop.binary).deletingLastPathComponent().path)",
         ]
         boot.standardInput = input
         boot.standardOutput = output
@@ -37,11 +42,12 @@ final class Container: @unchecked Sendable {  // nothing changes after init
                 message: String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
         }
         // A debug build looks for Swift's own libraries where the toolchain is, which the service may not see.
+        let agent = "\(Self.programs)/\(URL(fileURLWithPath: Shop.binary).lastPathComponent)"
         try run(
             """
-            cd '\(Repository.root)'
-            AGENT='\(Shop.binary)' Scripts/install
-            ldd '\(Shop.binary)' | awk '$3 ~ "/swift/" { print $3 }' | xargs -r cp -t /usr/local/lib/imgrec-agent
+            cd \(Self.tree)
+            AGENT='\(agent)' Scripts/install
+            ldd '\(agent)' | awk '$3 ~ "/swift/" { print $3 }' | xargs -r cp -t /usr/local/lib/imgrec-agent
             systemctl start dbus.socket
             """)
         try makeShop("shop", settings: "imgrec-agent")
@@ -57,7 +63,7 @@ final class Container: @unchecked Sendable {  // nothing changes after init
         try run(
             """
             mkdir -p '/srv/\(name)/photos'
-            cp '\(Repository.catalogue)'/hat/hat-00?.jpg '/srv/\(name)/photos'
+            cp \(Self.catalogue)/bird/bird-00?.jpg '/srv/\(name)/photos'
             imgrec-agent init --config /etc/imgrec-agent/\(settings).toml --images '/srv/\(name)/photos' \
                 --output '/srv/\(name)/recommendations' | grep '^  ' | grep -v 'enable --now' >/root/commands
             bash -e /root/commands

@@ -73,8 +73,7 @@ struct ModelsTests {
     }
 
     @Test(
-        "a network is added by what its file tells and what is said, and then used",
-        .enabled(if: Repository.hasCatalogue))
+        "a network is added by what its file tells and what is said, and then used")
     func add() throws {
         let shop = try Shop(perCategory: 1)
         let added = try shop.run(
@@ -90,7 +89,7 @@ struct ModelsTests {
         ] { #expect(manifest.contains(line), "\(line)") }
         try shop.configure("[model]\nname = \"mine\"\n")
         #expect(try shop.run("reconcile").code == 0)
-        let file = try #require(try shop.files()["products/dress/dress-001.json"])
+        let file = try #require(try shop.files()["products/fruit/fruit-001.json"])
         #expect(String(decoding: file, as: UTF8.self).contains("\"model\": \"mine\""))
         let entries: [Entry] = try shop.run("models", "--json").json()
         #expect(entries.first { $0.name == "mine" }?.isInService == true)
@@ -140,7 +139,7 @@ struct ModelsTests {
         #expect(!FileManager.default.fileExists(atPath: "\(shop.state)/models/\(name)"))
     }
 
-    @Test("several models are used as one", .enabled(if: Repository.hasCatalogue))
+    @Test("several models are used as one")
     func ensemble() throws {
         let shop = try Shop(perCategory: 3)
         func lists(_ extra: String) throws -> [String: Data] {
@@ -151,14 +150,14 @@ struct ModelsTests {
         }
         let both = try lists(
             "[embedding]\nmodels = [\"efficientnet-lite0\", \"efficientnet-lite2\"]\nweights = [1.0, 0.5]\n")
-        let file = try #require(both["products/dress/dress-001.json"])
+        let file = try #require(both["products/fruit/fruit-001.json"])
         #expect(
             String(decoding: file, as: UTF8.self).contains(
                 "\"model\": \"efficientnet-lite0+efficientnet-lite2\""))
         #expect(try shop.run("verify", "--all").code == 0)
         #expect(
-            try shop.run("similar", "\(Repository.catalogue)/dress/dress-020.jpg").output.contains("dress/"))
-        let inspected = try shop.run("inspect", "\(shop.photos)/dress/dress-001.jpg").output
+            try shop.run("similar", "\(Repository.catalogue)/fruit/fruit-020.jpg").output.contains("fruit/"))
+        let inspected = try shop.run("inspect", "\(shop.photos)/fruit/fruit-001.jpg").output
         #expect(inspected.contains("by efficientnet-lite0") && inspected.contains("260 x 260"))
         // One alone is no more than itself.
         let one = try lists("[embedding]\nmodels = [\"efficientnet-lite2\"]\n")

@@ -27,7 +27,7 @@ final class RunningAgent: @unchecked Sendable {  // the log is appended to by on
             }
         }
         try process.run()
-        guard eventually(seconds: 60, { self.log.contains("ready") || !self.process.isRunning }),
+        guard eventually({ self.log.contains("ready") || !self.process.isRunning }),
             process.isRunning
         else { throw Shop.Failure(message: "the agent did not become ready: \(log)") }
     }
@@ -67,16 +67,6 @@ final class RunningAgent: @unchecked Sendable {  // the log is appended to by on
             $0[String(parts[0].dropFirst("imgrec_".count))] = Int(parts[1])
         }
     }
-}
-
-/// Waits for something to become true.
-func eventually(seconds: Double = 10, _ isTrue: () throws -> Bool) rethrows -> Bool {
-    let end = ContinuousClock.now + .seconds(seconds)
-    repeat {
-        if try isTrue() { return true }
-        usleep(20_000)
-    } while ContinuousClock.now < end
-    return false
 }
 
 /// The parts of `status --json` that tests look at.

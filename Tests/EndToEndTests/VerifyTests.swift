@@ -32,13 +32,13 @@ struct VerifyTests {
         #expect(text.output.contains("All are as they should be."))
 
         // Files: other bytes, none, and an index that names what is not there.
-        let product = "\(shop.output)/products/hat/hat-001.json"
+        let product = "\(shop.output)/products/bird/bird-001.json"
         let bytes = try Data(contentsOf: URL(fileURLWithPath: product))
         try (bytes + Data(" ".utf8)).write(to: URL(fileURLWithPath: product))
-        try FileManager.default.removeItem(atPath: "\(shop.output)/products/hat/hat-002.json")
+        try FileManager.default.removeItem(atPath: "\(shop.output)/products/bird/bird-002.json")
         let index = "\(shop.output)/index.json"
         let indexed = try String(contentsOfFile: index, encoding: .utf8)
-        let digit = try #require(indexed.range(of: "hat/hat-003.json\", \"digest\": \"sha256:"))
+        let digit = try #require(indexed.range(of: "bird/bird-003.json\", \"digest\": \"sha256:"))
         let other = indexed[digit.upperBound] == "0" ? "1" : "0"
         let first = digit.upperBound..<indexed.index(after: digit.upperBound)
         try indexed.replacingCharacters(in: first, with: other).write(
@@ -48,8 +48,8 @@ struct VerifyTests {
         let wrong: Report = try files.json()
         #expect(
             wrong.drift.map { "\($0.product): \($0.reason)" } == [
-                "hat/hat-001: its file has other bytes", "hat/hat-002: its file is missing",
-                "hat/hat-003: index.json names another digest",
+                "bird/bird-001: its file has other bytes", "bird/bird-002: its file is missing",
+                "bird/bird-003: index.json names another digest",
             ])
         #expect(!wrong.isCatalogueWrong)
         let advice = try shop.run("verify", "--all").output
@@ -61,13 +61,13 @@ struct VerifyTests {
         try change(
             shop,
             """
-            database.execute("UPDATE neighbour SET rank = 100 WHERE product = 'hat/hat-001' AND rank = 1")
-            database.execute("UPDATE neighbour SET rank = 1 WHERE product = 'hat/hat-001' AND rank = 2")
-            database.execute("UPDATE neighbour SET rank = 2 WHERE product = 'hat/hat-001' AND rank = 100")
+            database.execute("UPDATE neighbour SET rank = 100 WHERE product = 'bird/bird-001' AND rank = 1")
+            database.execute("UPDATE neighbour SET rank = 1 WHERE product = 'bird/bird-001' AND rank = 2")
+            database.execute("UPDATE neighbour SET rank = 2 WHERE product = 'bird/bird-001' AND rank = 100")
             """)
         let rows = try shop.run("verify", "--all")
         #expect(rows.code == 65)
-        #expect(rows.output.contains("hat/hat-001: its neighbours in the catalogue are not the nearest"))
+        #expect(rows.output.contains("bird/bird-001: its neighbours in the catalogue are not the nearest"))
         #expect(rows.output.contains("delete \(shop.state)/catalogue.sqlite"))
         // What it says is what helps.
         try FileManager.default.removeItem(atPath: "\(shop.state)/catalogue.sqlite")
@@ -78,15 +78,16 @@ struct VerifyTests {
         try change(
             shop,
             """
-            row = "FROM pool WHERE product = 'hat/hat-001'"
+            row = "FROM pool WHERE product = 'bird/bird-001'"
             entries, = database.execute("SELECT entries " + row).fetchone()
             assert len(entries) > 10 * 8
-            database.execute("UPDATE pool SET entries = ? WHERE product = 'hat/hat-001'", [entries[:72] + entries[80:]])
+            database.execute("UPDATE pool SET entries = ? WHERE product = 'bird/bird-001'", [entries[:72] + entries[80:]])
             """)
         let pools = try shop.run("verify", "--all")
         #expect(pools.code == 65)
         #expect(
-            pools.output.contains("hat/hat-001: its neighbours in the catalogue's pools are not the nearest"))
+            pools.output.contains(
+                "bird/bird-001: its neighbours in the catalogue's pools are not the nearest"))
     }
 
     /// Runs Python with the catalogue as `database`.
@@ -108,11 +109,11 @@ struct VerifyTests {
     @Test("products that differ in Unicode spelling alone are two to verify")
     func spellings() throws {
         let shop = try Shop(perCategory: 2)
-        for (folder, photo) in [("caf\u{E9}", "hat-001"), ("cafe\u{301}", "hat-002")] {
+        for (folder, photo) in [("caf\u{E9}", "bird-001"), ("cafe\u{301}", "bird-002")] {
             try FileManager.default.createDirectory(
                 atPath: "\(shop.photos)/\(folder)", withIntermediateDirectories: true)
             try FileManager.default.copyItem(
-                atPath: "\(shop.photos)/hat/\(photo).jpg", toPath: "\(shop.photos)/\(folder)/a.jpg")
+                atPath: "\(shop.photos)/bird/\(photo).jpg", toPath: "\(shop.photos)/\(folder)/a.jpg")
         }
         _ = try shop.run("reconcile", "--quiet")
         let result = try shop.run("verify", "--all")
@@ -125,7 +126,7 @@ struct VerifyTests {
         let agent = try RunningAgent(shop)
         for number in 0..<12 {
             try FileManager.default.copyItem(
-                atPath: "\(shop.photos)/hat/hat-001.jpg", toPath: "\(shop.photos)/hat/new-\(number).jpg")
+                atPath: "\(shop.photos)/bird/bird-001.jpg", toPath: "\(shop.photos)/bird/new-\(number).jpg")
             let result = try shop.run("verify", "--all", "--json")
             let report: Report = try result.json()
             #expect(report.drift.isEmpty && (result.code == 0 || !report.unsettled.isEmpty))

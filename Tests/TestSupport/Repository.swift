@@ -20,13 +20,13 @@ package enum Repository {
         return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent(name).path
     }
 
-    /// Real product photos in ten folders, named after what they show.
-    package static let catalogue =
-        ProcessInfo.processInfo.environment["IMGREC_TEST_CATALOGUE"] ?? "\(root)/../shared/catalogue"
+    /// Real photos of single things in ten folders named after what they show (Tests/Reference/make_catalogue.py), at
+    /// least twelve in each: `bird/bird-001.jpg`. `make test` makes it.
+    package static let catalogue = "\(root)/.deps/test-catalogue"
 
-    package static var hasCatalogue: Bool { FileManager.default.fileExists(atPath: catalogue) }
-    package static let catalogueIsMissing =
-        "SKIPPED, NOT TESTED: there is no folder of product photos at ../shared/catalogue. Name one in IMGREC_TEST_CATALOGUE."
+    /// The photos of the catalogue by their paths in it, sorted.
+    package static let photos = (FileManager.default.enumerator(atPath: catalogue) ?? .init())
+        .compactMap { $0 as? String }.filter { $0.hasSuffix(".jpg") }.sorted()
 
     /// The bytes of a fixture.
     package static func fixture(_ path: String) throws -> [UInt8] {

@@ -23,28 +23,45 @@ struct FolderWatcherTests {
         private let seen = Mutex<[FolderChange]>([])
         func note(_ change: FolderChange) { seen.withLock { $0.append(change) } }
 
-        /// Waits until something that fits was reported, and forgets it and what came before.
-        func wait(for description: String, seconds: Double = 5, _ fits: (FolderChange) -> Bool) -> Bool {
-            let end = ContinuousClock.now + .seconds(seconds)
-            repeat {
-                let isFound = seen.withLock { seen in
-                    guard let index = seen.firstIndex(where: fits) else { return false }
-                    seen.removeFirst(index + 1)
-                    return true
-                }
-                if isFound { return true }
-                usleep(2000)
-            } while ContinuousClock.now < end
-            print("not reported: \(description); reported: \(seen.withLock { $0 })")
-            return false
+        /// What came before the first that fits, which is forgotten with it; nil while nothing fits.
+        func take(before fits: (FolderChange) -> Bool) -> [FolderChange]? {
+            seen.withLock { seen in
+                guard let index = seen.firstIndex(where: fits) else { return nil }
+                defer { seen.removeFirst(index + 1) }
+                return Array(seen[..<index])
+            }
         }
 
-        func take() -> [FolderChange] {
-            usleep(300_000)
-            return seen.withLock { seen in
-                defer { seen = [] }
-                return seen
-            }
+        /// Waits until something that fits was reported, and forgets it and what came before.
+        func wait(for description: String, _ fits: (FolderChange) -> Bool) -> Bool {
+            let isFound = eventually { take(before: fits) != nil }
+            if !isFound { print("not reported: \(description); reported: \(seen.withLock { $0 })") }
+            return isFound
+        }
+    }
+
+    /// What was reported of all that has happened until now: the kernel keeps the order, so the report of a photo that is
+    /// written last is the last.
+    private func reported(_ reports: Reports) throws -> [FolderChange] {
+        let path = try #require(ImagePath("sentinel-\(UUID()).jpg"))
+        try folder.write("photos/\(path.text)", [1])
+        var before: [FolderChange]?
+        #expect(
+            eventually {
+                before = reports.take { $0 == .photo(path, .finished) }
+                return before != nil
+            })
+        return (before ?? []).filter { if case .photo(path, _) = $0 { false } else { true } }
+    }
+
+    /// Writes photos into a folder until one is reported as such: that the folder came is reported before it is watched.
+    private func isWatched(_ path: String, _ reports: Reports) throws -> Bool {
+        var number = 0
+        return try eventually {
+            number += 1
+            let name = "\(path)/watched-\(number).jpg"
+            try folder.write("photos/\(name)", [1])
+            return reports.take(before: photo(name, .finished)) != nil
         }
     }
 
@@ -82,7 +99,8 @@ struct FolderWatcherTests {
             let descriptor = open(file, O_CREAT | O_WRONLY, 0o644)
             #expect(reports.wait(for: "begun", photo("a.jpg", .begun)))
             #expect(write(descriptor, "x", 1) == 1)
-            #expect(reports.take().isEmpty)
+            let early = try reported(reports)
+            #expect(early.isEmpty)
             close(descriptor)
             #expect(reports.wait(for: "finished", photo("a.jpg", .finished)))
             #expect(chmod(file, 0o600) == 0)
@@ -105,7 +123,7 @@ struct FolderWatcherTests {
             for name in [".git/b.jpg", "drafts/b.jpg", "x/archive/2020/b.jpg", "a.txt", ".a.jpg", "c.jpg~"] {
                 try folder.write("photos/\(name)", [1])
             }
-            #expect(reports.take().isEmpty)
+            #expect(try reported(reports).isEmpty)
             try folder.write("photos/x/archive/a.jpg", [1])
             #expect(reports.wait(for: "finished", photo("x/archive/a.jpg", .finished)))
         }
@@ -119,12 +137,8 @@ struct FolderWatcherTests {
             #expect(reports.wait(for: "new folder", isFolder("new")))
             #expect(rename("\(folder.path)/elsewhere", "\(photos)/moved") == 0)
             #expect(reports.wait(for: "moved folder", isFolder("moved")))
-            usleep(100_000)
-            #expect(watcher.state.watched >= 3)
-            try folder.write("photos/moved/deep/er/b.jpg", [1])
-            #expect(reports.wait(for: "finished", photo("moved/deep/er/b.jpg", .finished)))
-            try folder.write("photos/new/er/b.jpg", [1])
-            #expect(reports.wait(for: "finished", photo("new/er/b.jpg", .finished)))
+            for path in ["moved/deep/er", "new/er"] { #expect(try isWatched(path, reports), "\(path)") }
+            #expect(watcher.state.watched == 6)
         }
     }
 
@@ -143,9 +157,7 @@ struct FolderWatcherTests {
             // Another folder takes the old name.
             try folder.write("photos/old/deep/c.jpg", [1])
             #expect(reports.wait(for: "old again", isFolder("old")))
-            usleep(100_000)
-            try folder.write("photos/old/deep/d.jpg", [1])
-            #expect(reports.wait(for: "finished", photo("old/deep/d.jpg", .finished)))
+            #expect(try isWatched("old/deep", reports))
         }
     }
 
@@ -155,12 +167,10 @@ struct FolderWatcherTests {
         try watching { reports, watcher in
             #expect(rename("\(photos)/a", "\(folder.path)/away") == 0)
             #expect(reports.wait(for: "gone", isFolder("a")))
-            usleep(100_000)
-            _ = reports.take()
+            #expect(eventually { watcher.state.watched == 1 })
+            _ = try reported(reports)
             try folder.write("away/b/d.jpg", [1])
-            #expect(reports.take().isEmpty)
-            usleep(1_200_000)
-            #expect(watcher.state.watched == 1)
+            #expect(try reported(reports).isEmpty)
         }
     }
 
@@ -178,9 +188,7 @@ struct FolderWatcherTests {
             }
             try folder.write("photos/x/last.jpg", [1])
             #expect(rename("\(photos)/x", "\(photos)/z") == 0)
-            _ = reports.take()
-            try folder.write("photos/z/seen.jpg", [1])
-            #expect(reports.wait(for: "finished", photo("z/seen.jpg", .finished)))
+            #expect(try isWatched("z", reports))
         }
     }
 
@@ -232,7 +240,7 @@ struct FolderWatcherTests {
             let exchange =
                 "import ctypes, os, sys; sys.exit(ctypes.CDLL(None).renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv[2]), 2))"
             try #require(try run("/usr/bin/python3", "-c", exchange, "\(photos)/a", "\(photos)/b") == 0)
-            _ = reports.take()
+            _ = try reported(reports)
             #expect(watcher.state.watched == 5)
             for name in ["a", "a/deep", "b", "b/deep"] {
                 try folder.write("photos/\(name)/new.jpg", [1])
@@ -258,10 +266,7 @@ struct FolderWatcherTests {
                 reports.wait(for: "unmount") {
                     $0 == .everything(.mounts) || $0 == .folder(ImagePath("a place")!)
                 })
-            _ = reports.take()
-            usleep(1_200_000)
-            try folder.write("photos/a place/c.jpg", [1])
-            #expect(reports.wait(for: "c", photo("a place/c.jpg", .finished)))
+            #expect(try isWatched("a place", reports))
         }
     }
 
@@ -306,7 +311,10 @@ struct FolderWatcherTests {
                 #expect(reports.wait(for: "finished", photo("\(round)-0.jpg", .finished)))
             }
         }
-        try watching { reports, _ in #expect(reports.take().isEmpty) }
+        try watching { reports, _ in
+            let seen = try reported(reports)
+            #expect(seen.isEmpty)
+        }
     }
 }
 
