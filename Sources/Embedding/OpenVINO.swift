@@ -169,7 +169,8 @@ private struct Network: ~Copyable {
             "making a shape",
             ov_partial_shape_create_static(Int64(shape.count), shape.map(Int64.init), &partial))
         defer { ov_partial_shape_free(&partial) }
-        guard ov_model_reshape_input_by_name(self.model, input, partial) == OK else {
+        let status = Calls.all.make { ov_model_reshape_input_by_name(self.model, input, partial) }.status
+        guard status == OK else {
             throw .wrongInterface(
                 model: model, reason: "its input \(input) cannot be given the shape \(shape)")
         }
@@ -225,7 +226,7 @@ private struct Network: ~Copyable {
             defer { ov_output_const_port_free(port) }
             var name: UnsafeMutablePointer<CChar>?
             // A port need not have a name.
-            let isNamed = ov_port_get_any_name(port, &name) == OK
+            let isNamed = Calls.all.make { ov_port_get_any_name(port, &name) }.status == OK
             defer { if isNamed { ov_free(name) } }
             var type = DYNAMIC
             try check("reading a type", ov_port_get_element_type(port, &type))
@@ -264,9 +265,50 @@ private struct Network: ~Copyable {
 
 // MARK: Status codes
 
-private func check(_ doing: @autoclosure () -> String, _ status: ov_status_e) throws(ModelError) {
+/// Keeps what OpenVINO says of a failure with the call that failed. Its C binding has one text for the whole process, which
+/// the next failure on any thread replaces and nothing clears: so a call that failed is made once more while no other is
+/// under way, and what is said then is of this one.
+///
+/// Calls are made side by side (a reader each); one that is made again is made alone (the writer).
+private final class Calls: Sendable {
+    // Initialised once and never moved or copied: pthread(3) functions alone use it.
+    nonisolated(unsafe) private let lock = UnsafeMutablePointer<pthread_rwlock_t>.allocate(capacity: 1)
+
+    static let all = Calls()
+
+    private init() {
+        var attributes = pthread_rwlockattr_t()
+        pthread_rwlockattr_init(&attributes)
+        // Else a call that failed would wait as long as others follow each other.
+        pthread_rwlockattr_setkind_np(&attributes, Int32(PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP))
+        let status = pthread_rwlock_init(lock, &attributes)
+        pthread_rwlockattr_destroy(&attributes)
+        precondition(status == 0, "there is no lock: \(String(cString: strerror(status)))")
+    }
+
+    /// Makes a call: what it came to, and where it failed twice what OpenVINO says of that.
+    func make(_ call: () -> ov_status_e) -> (status: ov_status_e, message: String) {
+        pthread_rwlock_rdlock(lock)
+        let first = call()
+        pthread_rwlock_unlock(lock)
+        guard first != OK else { return (OK, "") }
+        pthread_rwlock_wrlock(lock)
+        defer { pthread_rwlock_unlock(lock) }
+        let status = call()
+        // Of a wrong parameter it says nothing, and the text is still that of an earlier failure.
+        guard status != OK, status != INVALID_C_PARAM, let text = ov_get_last_err_msg() else {
+            return (status, "")
+        }
+        defer { ov_free(text) }
+        return (status, String(cString: text))
+    }
+}
+
+private func check(
+    _ doing: @autoclosure () -> String, _ call: @autoclosure () -> ov_status_e
+) throws(ModelError) {
+    let (status, message) = Calls.all.make(call)
     guard status == OK else {
-        let message = ov_get_last_err_msg().map { String(cString: $0) } ?? ""
         throw .openVINO(doing: doing(), message: message.isEmpty ? "status \(status.rawValue)" : message)
     }
 }
@@ -275,7 +317,6 @@ private func created(
     _ doing: @autoclosure () -> String, _ create: (inout OpaquePointer?) -> ov_status_e
 ) throws(ModelError) -> OpaquePointer {
     var handle: OpaquePointer?
-    let status = create(&handle)
-    try check(doing(), status)
+    try check(doing(), create(&handle))
     return handle!
 }
