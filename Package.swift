@@ -37,6 +37,7 @@ let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 // libFuzzer brings the main function, so these are built by Scripts/fuzz only.
 let fuzzing: [Target] =
@@ -140,7 +141,7 @@ let package = Package(
         + rooms(
             "Neighbours", ["Products", "CNeighbourKernels"],
             settings: [.unsafeFlags(["-O"], .when(configuration: .debug))])
-        + rooms("Catalogue", ["Products", grdb])
+        + rooms("Catalogue", ["Products", grdb, sqlite])
         + rooms(
             "Publishing", ["Products", "CLinux"],
             resources: [

@@ -1,5 +1,6 @@
 import Catalogue
 import Embedding
+import Foundation
 import Publishing
 import Sandbox
 import Settings
@@ -39,7 +40,11 @@ package enum AgentError: Error, CustomStringConvertible {
     /// The service is stopping; what was not finished is done at the next start.
     case stopped
     case cannotServe(socket: String, reason: String)
+    /// Signals cannot be taken.
+    case noPipe(errno: Int32)
     case cannotConnect(socket: String, reason: String)
+    /// One is running and gives no sign of life.
+    case noAnswer(socket: String, seconds: Double)
     /// What the running agent answered.
     case remote(message: String, SystemExit)
 
@@ -84,8 +89,12 @@ package enum AgentError: Error, CustomStringConvertible {
             "the agent was stopped before this was finished; it goes on at the next start"
         case .cannotServe(let socket, let reason):
             "the control socket \(socket) cannot be opened: \(reason). Correct runtime.folder."
+        case .noPipe(let number):
+            "no pipe can be opened for signals: \(String(cString: strerror(number)))"
         case .cannotConnect(let socket, let reason):
             "the running agent cannot be reached at \(socket): \(reason)"
+        case .noAnswer(let socket, let seconds):
+            "the running agent gave no sign of life at \(socket) for \(String(format: "%g", seconds)) s (runtime.timeout_seconds): it is stopped, hangs, or the machine is very busy. 'imgrec-agent status' shows what the catalogue has; to start it again: systemctl restart imgrec-agent"
         case .remote(let message, _):
             message
         }

@@ -5,7 +5,6 @@ import ServiceLifecycle
 import Settings
 import Synchronization
 import Systemd
-import UnixSignals
 import Watching
 
 /// The long-running agent: the work loop, the control socket, and what the service manager is told.
@@ -20,6 +19,8 @@ package final class AgentService: Service {
     private let endings = AsyncStream.makeStream(of: Ending.self)
     private let isReloading = Atomic(false)
     private let listening = AsyncStream.makeStream(of: Void.self)
+    /// One for each SIGHUP; those that come while settings are being read are one.
+    fileprivate let reloads = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     private struct Current {
         var settings: Settings
@@ -27,15 +28,14 @@ package final class AgentService: Service {
         var isStopping = false
         /// Requests that came, or were left, between two loops.
         var waiting: [ReconcileRequest] = []
+        /// Why no loop is running any more.
+        var failure: AgentError?
     }
 
     private enum Ending: Sendable {
         case asked
         case failed(AgentError)
     }
-
-    /// A stop takes no longer than this, whatever the agent is at: it may be killed at any moment anyway.
-    private static let longestStop = Duration.milliseconds(4500)
 
     /// - Parameters:
     ///   - settings: as read from the file.
@@ -65,6 +65,16 @@ package final class AgentService: Service {
             settings: settings, settingsFile: settingsFile, executable: executable, version: version,
             log: log,
             notifier: notifier)
+        let group = Mutex<ServiceGroup?>(nil)
+        let isStopping = Atomic(false)
+        try SignalThread.start { event in
+            switch event {
+            case .reload: agent.reloads.continuation.yield()
+            case .stop:
+                isStopping.store(true, ordering: .sequentiallyConsistent)
+                if let group = group.withLock({ $0 }) { Task { await group.triggerGracefulShutdown() } }
+            }
+        }
         // Two that start at once must not take the socket from each other.
         let lock = try FolderLock(settings.runtimeFolder, stateFolder: settings.stateFolder)
         defer { withExtendedLifetime(lock) {} }
@@ -75,13 +85,19 @@ package final class AgentService: Service {
                     service: ControlServer(path: settings.controlSocket, agent: agent),
                     successTerminationBehavior: .ignore, failureTerminationBehavior: .cancelGroup),
                 .init(service: Reloading(agent: agent), successTerminationBehavior: .ignore),
-                .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup),
+                // Whoever waits at the control socket is still to hear why it ends.
+                .init(
+                    service: agent, successTerminationBehavior: .gracefullyShutdownGroup,
+                    failureTerminationBehavior: .gracefullyShutdownGroup),
             ],
-            gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() })
-        configuration.maximumGracefulShutdownDuration = longestStop
+        configuration.maximumGracefulShutdownDuration = SignalThread.longestStop
+        let services = ServiceGroup(configuration: configuration)
+        group.withLock { $0 = services }
+        // Asked to stop before there was anything to be told.
+        if isStopping.load(ordering: .sequentiallyConsistent) { await services.triggerGracefulShutdown() }
         do {
-            try await ServiceGroup(configuration: configuration).run()
+            try await services.run()
         } catch let error as AgentError {
             throw error
         } catch {
@@ -114,24 +130,22 @@ package final class AgentService: Service {
         for await _ in listening.stream { break }
         try Task.checkCancellation()
         try await withGracefulShutdownHandler {
-            try await start(current.withLock { $0.loop })
-            log.notice("ready")
-            notifier.ready()
-            var error: AgentError?
-            for await case .failed(let failure) in endings.stream.prefix(1) { error = failure }
-            answerWaiting(error ?? .stopped)
-            if let error { throw error }
+            do {
+                try await start(current.withLock { $0.loop })
+                log.notice("ready")
+                notifier.ready()
+                for await case .failed(let failure) in endings.stream.prefix(1) { throw failure }
+                answerWaiting(.stopped)
+            } catch {
+                answerWaiting(error as? AgentError ?? .stopped)
+                throw error
+            }
         } onGracefulShutdown: { [self] in
             notifier.stopping()
             log.notice("stopping")
             current.withLock {
                 $0.isStopping = true
                 $0.loop.stop()
-            }
-            // Whatever hangs: everything is on disk, and the next start goes on.
-            Thread.detachNewThread {
-                Thread.sleep(forTimeInterval: Self.longestStop.seconds)
-                _exit(0)
             }
         }
     }
@@ -182,10 +196,21 @@ package final class AgentService: Service {
                     .settings)
             }
             // What can be known before the old loop is given up.
-            _ = try Reconciler(settings: new, executable: executable)
+            try await checkStart(new)
             await replace(with: new, old: old)
         } catch {
             keepSettings(because: error)
+        }
+    }
+
+    private func checkStart(_ settings: Settings) async throws(AgentError) {
+        let executable = executable
+        do {
+            // It reads whole networks.
+            try await onOwnThread { _ = try Reconciler(settings: settings, executable: executable) }
+        } catch {
+            let caught = error
+            try inRooms { throw caught }
         }
     }
 
@@ -197,7 +222,7 @@ package final class AgentService: Service {
     private func replace(with new: Settings, old: Settings) async {
         isReloading.store(true, ordering: .releasing)
         defer { isReloading.store(false, ordering: .releasing) }
-        await end(current.withLock { $0.loop })
+        await current.withLock { $0.loop }.end()
         do {
             try await begin(new)
             monitor.update { $0.settingsTrouble = nil }
@@ -220,19 +245,16 @@ package final class AgentService: Service {
     private func answerWaiting(_ error: AgentError) {
         let waiting = current.withLock { current in
             defer { current.waiting = [] }
+            current.failure = error
             return current.waiting + current.loop.takeRequests()
         }
         for request in waiting { request.end(.failure(error)) }
     }
 
-    private func end(_ loop: WorkLoop) async {
-        loop.stop()
-        while !loop.hasEnded { try? await Task.sleep(for: .milliseconds(20)) }
-    }
-
     private func begin(_ settings: Settings) async throws {
         let loop = WorkLoop(
-            settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor)
+            settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor,
+            finished: current.withLock { $0.loop.takeFinished() })
         let isStopping = current.withLock { current in
             guard !current.isStopping else { return true }
             let waiting = current.waiting + current.loop.takeRequests()
@@ -253,7 +275,7 @@ package final class AgentService: Service {
             if isReloading.load(ordering: .acquiring) {
                 current.waiting.append(request)
             } else {
-                request.end(.failure(.stopped))
+                request.end(.failure(current.failure ?? .stopped))
             }
         }
     }
@@ -262,13 +284,21 @@ package final class AgentService: Service {
         let (settings, loop) = current.withLock { ($0.settings, $0.loop) }
         let (settling, watches) = (loop.settling, loop.watches)
         // At the start, and while settings are read again, the loop has none open.
-        let catalogue = try loop.catalogue ?? Catalogue.existing(stateFolder: settings.stateFolder)
+        let catalogue = try loop.catalogue ?? Catalogue.forReading(stateFolder: settings.stateFolder)
         return try StatusReport(
             settings: settings, catalogue: catalogue,
             running: StatusReport.Running(
                 monitor.current, settling: settling, watches: watches, version: version),
             hook: monitor.current.hook,
             folders: watches.isFolderThere ? watches.watched + watches.unwatched.count : nil)
+    }
+
+    /// Removes what is kept of models that are not used any more.
+    func prune() throws -> [ModelShelf.Pruned] {
+        guard let catalogue = current.withLock({ $0.loop }).catalogue else {
+            throw AgentError.remote(message: "the agent is only just starting; run this again", .tryAgain)
+        }
+        return try ModelShelf.prune(catalogue)
     }
 
     func metrics() throws -> String { Metrics(try status(), monitor.current.counters).exposition }
@@ -284,7 +314,7 @@ private struct Reloading: Service {
     let agent: AgentService
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+        for await _ in agent.reloads.stream.cancelOnGracefulShutdown() {
             await agent.reload()
         }
     }

@@ -7,8 +7,6 @@ struct ComparisonJob {
     /// Who waits for it.
     private(set) var requests: [ReconcileRequest]
     private(set) var allowsMassRemoval: Bool
-    /// Photos that are known to be whole.
-    var finished: Set<ImagePath> = []
     /// Photos that have to be looked at once more before the comparison is over: those that were in the making may
     /// have been whole. Nobody is kept waiting for the end of an upload.
     private(set) var awaited: Set<ImagePath> = []

@@ -1,29 +1,34 @@
 import Foundation
 import Settings
 
-/// Speaks to a running agent over its control socket. Waits; for commands.
+/// Speaks to a running agent over its control socket. Waits, but not for an agent that gives no sign of life; for commands.
 ///
 /// FlyingFox's client reads an answer whole before it gives it back, and progress is to be seen while it happens:
 /// hence these few lines of HTTP/1.1.
 package struct ControlClient: ~Copyable {
     private let socket: String
+    /// How long an agent may be silent.
+    private let timeout: Duration
 
     /// Nil where no agent listens.
     ///
     /// - Throws: where one does but does not let us in.
     package init?(settings: Settings) throws(AgentError) {
         socket = settings.controlSocket
+        timeout = settings.answerTimeout
         guard FileManager.default.fileExists(atPath: socket) || access(settings.runtimeFolder, X_OK) != 0
         else {
             return nil
         }
         do throws(ConnectFailure) {
-            close(try Self.connect(to: socket))
+            close(try Self.connect(to: socket, timeout))
         } catch {
             switch error.errno {
             // A socket that nobody listens on was left by an agent that was killed.
             // And where the path is too long for a socket, nobody can listen.
             case ENOENT, ENOTDIR, ECONNREFUSED, ENAMETOOLONG: return nil
+            // One listens and takes nobody in any more: what it is asked tells.
+            case EAGAIN: break
             case EACCES, EPERM:
                 throw .cannotConnect(
                     socket: socket,
@@ -36,24 +41,25 @@ package struct ControlClient: ~Copyable {
     }
 
     /// How the running agent is.
+    ///
+    /// - Throws: `AgentError.noAnswer` where it gives no sign of life.
     package borrowing func status() throws(AgentError) -> StatusReport {
-        var body = Data()
-        try request("GET", "/status") { body.append($0) }
-        do {
-            return try JSONDecoder().decode(StatusReport.self, from: body)
-        } catch {
-            throw .cannotConnect(
-                socket: socket, reason: "its answer is not understood; is it of another version?")
-        }
+        try value(of: "GET", "/status")
     }
 
-    /// Has everything compared, and waits until it is published.
+    /// Has the vectors of models that are not used any more removed.
+    package borrowing func prune() throws(AgentError) -> [ModelShelf.Pruned] {
+        try value(of: "POST", "/prune", takesLong: true)
+    }
+
+    /// Has everything compared, and waits until it is published, however long that takes as long as the agent is alive.
     package borrowing func reconcile(
         allowsMassRemoval: Bool, progress: (ReconcileProgress) -> Void
     ) throws(AgentError) -> ReconcileReport {
         var text = Data()
         var last = Control.Line()
-        try request("POST", "/reconcile\(allowsMassRemoval ? "?allow-mass-removal=1" : "")") { part in
+        let target = "/reconcile\(allowsMassRemoval ? "?allow-mass-removal=1" : "")"
+        try request("POST", target, takesLong: true) { part in
             text.append(part)
             while let end = text.firstIndex(of: UInt8(ascii: "\n")) {
                 if let line = try? JSONDecoder().decode(Control.Line.self, from: text[..<end]) {
@@ -70,49 +76,89 @@ package struct ControlClient: ~Copyable {
         return report
     }
 
+    private borrowing func value<Value: Decodable>(
+        of method: String, _ target: String, takesLong: Bool = false
+    ) throws(AgentError) -> Value {
+        var body = Data()
+        try request(method, target, takesLong: takesLong) { body.append($0) }
+        do {
+            return try JSONDecoder().decode(Value.self, from: body)
+        } catch {
+            throw .cannotConnect(
+                socket: socket, reason: "its answer is not understood; is it of another version?")
+        }
+    }
+
     // MARK: HTTP
 
-    private borrowing func request(_ method: String, _ target: String, _ body: (Data) -> Void)
-        throws(AgentError)
-    {
+    /// - Parameters:
+    ///   - takesLong: whether silence may mean work. Then it is asked beside whether it is alive.
+    ///   - status: what the answer's first line has to have; nil where any will do.
+    private borrowing func request(
+        _ method: String, _ target: String, takesLong: Bool = false, accepts status: String? = " 200 ",
+        _ body: (Data) -> Void
+    ) throws(AgentError) {
         let descriptor: Int32
-        do throws(ConnectFailure) { descriptor = try Self.connect(to: socket) } catch {
-            throw .cannotConnect(socket: socket, reason: String(cString: strerror(error.errno)))
+        do throws(ConnectFailure) { descriptor = try Self.connect(to: socket, timeout) } catch {
+            throw failure(error.errno)
         }
         defer { close(descriptor) }
         let head =
             "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         // One write suffices: it is shorter than any socket's buffer.
         guard send(descriptor, head, head.utf8.count, Int32(MSG_NOSIGNAL)) == head.utf8.count else {
-            throw .cannotConnect(socket: socket, reason: String(cString: strerror(errno)))
+            throw failure(errno)
         }
         var received = Data()
         var decoder: ChunkDecoder?
+        // The first line of an answer that is none, and what it says.
+        var refusal: (line: String, body: Data)?
         // FileHandle would wait until its buffer is full.
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
+            var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard Glibc.poll(&poll, 1, Int32(timeout.seconds * 1000)) != 0 else {
+                guard takesLong, isAlive() else { throw failure(EAGAIN) }
+                continue
+            }
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else {
-                throw .cannotConnect(socket: socket, reason: String(cString: strerror(errno)))
-            }
-            guard count > 0 else { return }
+            guard count >= 0 else { throw failure(errno) }
+            guard count > 0 else { break }
             received.append(contentsOf: buffer[..<count])
             if decoder == nil, let end = received.firstRange(of: Data("\r\n\r\n".utf8)) {
                 let head = String(decoding: received[..<end.lowerBound], as: UTF8.self)
-                guard head.contains(" 200 ") else {
-                    throw .cannotConnect(socket: socket, reason: "it answers: \(head.prefix { $0 != "\r" })")
+                if let status, !head.contains(status) {
+                    refusal = (String(head.prefix { $0 != "\r" }), Data())
                 }
                 decoder = ChunkDecoder(isChunked: head.lowercased().contains("chunked"))
                 received = Data(received[end.upperBound...])
             }
-            if decoder != nil { body(decoder!.take(&received)) }
+            guard let part = decoder?.take(&received) else { continue }
+            if refusal == nil { body(part) } else { refusal?.body.append(part) }
         }
+        guard let refusal else { return }
+        guard let failure = try? JSONDecoder().decode(Control.Failure.self, from: refusal.body) else {
+            throw .cannotConnect(socket: socket, reason: "it answers: \(refusal.line)")
+        }
+        throw .remote(message: failure.message, failure.exitCode)
+    }
+
+    /// Whether it answers at all, be it that all is not well.
+    private borrowing func isAlive() -> Bool {
+        (try? request("GET", "/healthz", accepts: nil) { _ in }) != nil
+    }
+
+    private borrowing func failure(_ number: Int32) -> AgentError {
+        number == EAGAIN
+            ? .noAnswer(socket: socket, seconds: timeout.seconds)
+            : .cannotConnect(socket: socket, reason: String(cString: strerror(number)))
     }
 
     private struct ConnectFailure: Error { let errno: Int32 }
 
-    private static func connect(to path: String) throws(ConnectFailure) -> Int32 {
+    /// - Throws: EAGAIN where nobody takes the connection in time.
+    private static func connect(to path: String, _ timeout: Duration) throws(ConnectFailure) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
@@ -121,6 +167,9 @@ package struct ControlClient: ~Copyable {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ConnectFailure(errno: errno) }
+        // It holds for connect(2) too, where many wait to be taken in.
+        var limit = timeval(tv_sec: Int(timeout.seconds), tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))

@@ -3,11 +3,18 @@ import FlyingSocks
 import Foundation
 import Logging
 import ServiceLifecycle
+import Synchronization
 
 /// Answers on the control socket: a Unix socket, never one of a network.
 struct ControlServer: Service {
     let path: String
     let agent: AgentService
+    private let looks = Looks()
+
+    init(path: String, agent: AgentService) {
+        self.path = path
+        self.agent = agent
+    }
 
     /// Between the end of a server that failed and the next one.
     private static let pause = Duration.seconds(1)
@@ -61,11 +68,18 @@ struct ControlServer: Service {
 
     private func makeServer() async -> HTTPServer {
         let server = HTTPServer(address: .unix(path: path), logger: .disabled)
-        await server.appendRoute("GET /status") { _ in try answer(try agent.status()) }
+        await server.appendRoute("GET /status") { _ in
+            try await looking { try answer(try agent.status()) }
+        }
         await server.appendRoute("GET /metrics") { _ in
-            HTTPResponse(
-                statusCode: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
-                body: Data(try agent.metrics().utf8))
+            try await looking {
+                HTTPResponse(
+                    statusCode: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
+                    body: Data(try agent.metrics().utf8))
+            }
+        }
+        await server.appendRoute("POST /prune") { _ in
+            try await looking { try answer(try agent.prune()) }
         }
         await server.appendRoute("GET /healthz") { _ in
             let isWell = agent.isWell
@@ -82,11 +96,53 @@ struct ControlServer: Service {
         return server
     }
 
+    /// Answers from a thread that may wait for the disk; those that others share may not. Where too many wait already, and
+    /// the disk perhaps does not answer at all, says so.
+    private func looking(_ body: @escaping @Sendable () throws -> HTTPResponse) async throws -> HTTPResponse {
+        guard looks.begin() else {
+            return try refuse(
+                Control.Failure(
+                    message: "too many others wait for an answer: a disk may not answer", exitCode: .tryAgain),
+                .serviceUnavailable)
+        }
+        do {
+            return try await onOwnThread {
+                defer { looks.end() }
+                return try body()
+            }
+        } catch let error as AgentError {
+            return try refuse(
+                Control.Failure(message: error.description, exitCode: error.systemExit), .internalServerError)
+        }
+    }
+
+    private func refuse(_ failure: Control.Failure, _ status: HTTPStatusCode) throws -> HTTPResponse {
+        HTTPResponse(
+            statusCode: status, headers: [.contentType: "application/json"],
+            body: try JSONEncoder().encode(failure))
+    }
+
     private func answer(_ value: some Encodable) throws -> HTTPResponse {
         HTTPResponse(
             statusCode: .ok, headers: [.contentType: "application/json"],
             body: try JSONEncoder().encode(value))
     }
+}
+
+/// Counts who is being answered from the disk.
+private final class Looks: Sendable {
+    private static let most = 16
+    private let count = Mutex(0)
+
+    func begin() -> Bool {
+        count.withLock {
+            guard $0 < Self.most else { return false }
+            $0 += 1
+            return true
+        }
+    }
+
+    func end() { count.withLock { $0 -= 1 } }
 }
 
 /// The lines of a streamed answer, as they come.

@@ -19,7 +19,7 @@ package enum GalleryWriter {
 
     /// - Parameter folder: absolute path; it is made where it is missing.
     package static func write(settings: Settings, to folder: String) throws(AgentError) -> Outcome {
-        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder),
+        guard let catalogue = try inRooms({ try Catalogue.forReading(stateFolder: settings.stateFolder) }),
             let model = try inRooms({ try catalogue.summary() }).model
         else { throw .nothingYet(stateFolder: settings.stateFolder) }
         let failed = try inRooms { try catalogue.failedImages() }.map { ($0.path, $0.failureReason ?? "") }

@@ -7,9 +7,13 @@ final class ModelLoader: Sendable {
     private let source: ModelSource
     private let threads: Int
     private let cache: NetworkCache?
-    private let hasBegun = Atomic(false)
-    private let result = Mutex<Result<Model, ModelError>?>(nil)
+    private let state = Mutex(State.idle)
     private let done = DispatchGroup()
+
+    private enum State {
+        case idle, loading
+        case over(Result<Model, ModelError>)
+    }
 
     init(_ source: ModelSource, threads: Int, cache: NetworkCache?) {
         self.source = source
@@ -19,35 +23,39 @@ final class ModelLoader: Sendable {
 
     /// Begins to load, if nobody has.
     func begin() {
-        guard
-            hasBegun.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing)
-                .exchanged
-        else { return }
-        done.enter()
+        let isFirst = state.withLock { state in
+            guard case .idle = state else { return false }
+            state = .loading
+            // Under the lock: whoever sees that it has begun can wait for its end.
+            done.enter()
+            return true
+        }
+        guard isFirst else { return }
         Thread { [self] in
             let loaded = Result { () throws(ModelError) in try source.load(threads: threads, cache: cache) }
-            result.withLock { $0 = loaded }
+            state.withLock { $0 = .over(loaded) }
             done.leave()
         }.start()
     }
 
     /// Whether loading went wrong.
-    var hasFailed: Bool { result.withLock { if case .failure? = $0 { true } else { false } } }
+    var hasFailed: Bool { state.withLock { if case .over(.failure) = $0 { true } else { false } } }
 
     /// Waits until nothing is being loaded any more.
-    func settle() {
-        if hasBegun.load(ordering: .acquiring) { done.wait() }
-    }
+    func settle() { done.wait() }
 
     /// Whether there is nothing to wait for any more.
-    var isOver: Bool { result.withLock { $0 != nil } }
+    var isOver: Bool { state.withLock { if case .over = $0 { true } else { false } } }
 
     /// The network; begins to load it and waits for it.
     func model() throws(ModelError) -> Model {
         begin()
         done.wait()
-        guard let loaded = result.withLock({ $0 }) else {
-            preconditionFailure("loading is over without a result")
+        let loaded = state.withLock { state in
+            guard case .over(let loaded) = state else {
+                preconditionFailure("loading is over without a result")
+            }
+            return loaded
         }
         return try loaded.get()
     }

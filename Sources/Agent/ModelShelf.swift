@@ -44,7 +44,7 @@ package struct ModelShelf {
     ///
     /// - Parameter progress: called before a model's speed is measured, which takes seconds; what was measured is kept.
     package func entries(progress: (String) -> Void) throws(AgentError) -> [Entry] {
-        let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+        let catalogue = try inRooms { try Catalogue.forReading(stateFolder: settings.stateFolder) }
         let inService = try inRooms { try catalogue?.modelInService()?.record }
         let served = Set(inService?.recipe.map(Self.names) ?? [])
         var speeds = KnownSpeeds(cacheFolder: settings.cacheFolder)
@@ -184,13 +184,24 @@ package struct ModelShelf {
 
     // MARK: Pruning
 
-    /// Removes what is kept of models that are neither in service nor to take over.
+    /// Removes what is kept of models that are neither in service nor to take over: a running agent does, or else this
+    /// process, under the lock of the state folder.
     package func prune() throws(AgentError) -> [Pruned] {
-        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder) else {
+        if let agent = try ControlClient(settings: settings) { return try agent.prune() }
+        guard FileManager.default.fileExists(atPath: settings.stateFolder) else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
-        try checkOwner()
-        return try inRooms { try catalogue.prune() }.map {
+        let lock = try StateLock(stateFolder: settings.stateFolder)
+        defer { withExtendedLifetime(lock) {} }
+        // Nothing is made where there is nothing yet.
+        guard try inRooms({ try Catalogue.forReading(stateFolder: settings.stateFolder) }) != nil else {
+            throw .nothingYet(stateFolder: settings.stateFolder)
+        }
+        return try Self.prune(try inRooms { try Catalogue(stateFolder: settings.stateFolder) })
+    }
+
+    static func prune(_ catalogue: Catalogue) throws(AgentError) -> [Pruned] {
+        try inRooms { try catalogue.prune() }.map {
             Pruned(name: $0.record.name, precision: $0.record.precision, embeddings: $0.embeddings)
         }
     }

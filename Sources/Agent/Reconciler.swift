@@ -69,6 +69,8 @@ package final class Reconciler {
 
     /// Held from the first round on, also while what is opened is given up for trouble.
     private var lock: StateLock?
+    /// What the catalogue knows; nil until it is open. It is opened once: others read from it meanwhile.
+    package private(set) var catalogue: Catalogue?
     var opened: Opened?
     /// In step with the neighbour table of the catalogue; nil where that is not known.
     var table: RankingTable?
@@ -85,16 +87,8 @@ package final class Reconciler {
     /// Why it cannot.
     var changeTrouble: String?
 
-    /// What the catalogue knows; nil until it is open.
-    package var catalogue: Catalogue? { opened?.catalogue }
-
     /// What the processes that read photos have given up; nil before there is one.
     package var containment: Containment? { opened?.work.workers.containment }
-
-    /// Which product a photo is of.
-    package var product: @Sendable (ImagePath) -> ProductID {
-        { [grouping] in grouping.product(of: $0) }
-    }
 
     /// What is held from the first round to the last. Nobody else works on these folders meanwhile.
     final class Opened {
@@ -269,9 +263,11 @@ package final class Reconciler {
     }
 
     func open() throws -> Opened {
+        if let catalogue, !catalogue.isInPlace { throw CatalogueError.gone(file: catalogue.file) }
         if let opened { return opened }
         if lock == nil { lock = try StateLock(stateFolder: settings.stateFolder) }
-        let catalogue = try Catalogue(stateFolder: settings.stateFolder)
+        let catalogue = try self.catalogue ?? Catalogue(stateFolder: settings.stateFolder)
+        self.catalogue = catalogue
         let work = try model(for: catalogue)
         latest = work
         let number = try catalogue.number(of: work.source.record)

@@ -116,7 +116,7 @@ extension Catalogue {
     static func ranked(in stateFolder: String) throws(AgentError) -> (
         catalogue: Catalogue, model: ModelNumber, record: ModelRecord
     ) {
-        guard let catalogue = try Catalogue.forReading(stateFolder: stateFolder),
+        guard let catalogue = try inRooms({ try Catalogue.forReading(stateFolder: stateFolder) }),
             let (model, record) = try inRooms({ try catalogue.modelInService() })
         else { throw .nothingYet(stateFolder: stateFolder) }
         return (catalogue, model, record)

@@ -1,5 +1,4 @@
 import CLinux
-import Catalogue
 import Foundation
 
 /// Held while the catalogue is being changed: two processes never work on one state folder. The kernel lets
@@ -61,17 +60,4 @@ func otherOwner(of stateFolder: String) -> String? {
     var folder = stat()
     guard stat(stateFolder, &folder) == 0, folder.st_uid != geteuid() else { return nil }
     return getpwuid(folder.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "#\(folder.st_uid)"
-}
-
-extension Catalogue {
-    /// The catalogue that there is, for reading; nil where there is none yet. Even reading SQLite needs leave to write
-    /// beside the file.
-    static func forReading(stateFolder: String) throws(AgentError) -> Catalogue? {
-        if access(stateFolder, F_OK) == 0, access(stateFolder, W_OK) != 0,
-            let owner = otherOwner(of: stateFolder)
-        {
-            throw .notOwner(stateFolder: stateFolder, owner: owner)
-        }
-        return try inRooms { try Catalogue.existing(stateFolder: stateFolder) }
-    }
 }

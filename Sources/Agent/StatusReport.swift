@@ -89,6 +89,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
 
     /// Nil where no agent is running; the rest is then from the catalogue.
     package let running: Running?
+    /// Why the running agent could not be asked; nil where it answered or none is running.
+    package let silence: String?
     package let imagesFolder: String
     package let outputFolder: String
     package let stateFolder: String
@@ -114,23 +116,27 @@ package struct StatusReport: Codable, Hashable, Sendable {
     /// How many folders the kernel allows to watch.
     package let watchesAllowed: Int?
 
-    /// Of a catalogue that no agent is running on.
-    package init(settings: Settings) throws(AgentError) {
-        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+    /// From the catalogue, where no agent is running or the one that is does not answer.
+    ///
+    /// - Parameter silence: why it could not be asked; nil where none is running.
+    package init(settings: Settings, silence: AgentError? = nil) throws(AgentError) {
+        guard let catalogue = try inRooms({ try Catalogue.forReading(stateFolder: settings.stateFolder) })
         else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
         let filter = PhotoFilter(extensions: [], excludes: settings.imageExcludes)
         try self.init(
-            settings: settings, catalogue: catalogue, running: nil, hook: .init(),
+            settings: settings, catalogue: catalogue, running: nil, silence: silence, hook: .init(),
             folders: (try? FolderScan(of: settings.imagesFolder, filter: filter))?.folderCount)
     }
 
     /// - Parameter catalogue: nil where there is none yet.
     init(
-        settings: Settings, catalogue: Catalogue?, running: Running?, hook: ServiceMonitor.Hook, folders: Int?
+        settings: Settings, catalogue: Catalogue?, running: Running?, silence: AgentError? = nil,
+        hook: ServiceMonitor.Hook, folders: Int?
     ) throws(AgentError) {
         self.running = running
+        self.silence = silence?.description
         self.folders = folders
         imagesFolder = settings.imagesFolder
         outputFolder = settings.outputFolder

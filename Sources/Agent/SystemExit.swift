@@ -28,7 +28,9 @@ extension AgentError {
         case .folder(.missing): .noInput
         case .folder(.unreadable): .inputOutput
         case .catalogue(.cannotCreate): .cannotCreate
-        case .catalogue(.damaged), .catalogue(.fromNewerVersion): .dataError
+        case .catalogue(.damaged), .catalogue(.fromNewerVersion), .catalogue(.foreign): .dataError
+        case .catalogue(.fromOlderVersion): .tryAgain
+        case .catalogue(.notAllowed): .noPermission
         case .catalogue: .inputOutput
         case .model(.notFound), .model(.noManifest), .model(.missingFile): .unavailable
         case .model(.badManifest), .model(.damaged), .model(.wrongInterface): .dataError
@@ -41,7 +43,7 @@ extension AgentError {
             .inputOutput
         case .publishing: .cannotCreate
         case .sandbox(.cannotContain): .settings
-        case .sandbox(.cannotStart), .sandbox(.didNotBegin): .system
+        case .sandbox(.cannotStart), .sandbox(.didNotBegin), .noPipe: .system
         case .busy, .nothingYet, .modelIncomplete, .changeFailed, .outputOfOthers: .tryAgain
         case .cannotLock, .cannotWrite: .cannotCreate
         case .notOwner: .noPermission
@@ -51,7 +53,7 @@ extension AgentError {
         case .stopped: .tryAgain
         case .cannotServe: .cannotCreate
         case .remote(_, let exit): exit
-        case .cannotConnect: .unavailable
+        case .cannotConnect, .noAnswer: .unavailable
         }
     }
 }

@@ -21,12 +21,15 @@ final class WorkLoop: @unchecked Sendable {
         var requests: [ReconcileRequest] = []
         /// The loop wakes by itself at this time.
         var nextWake = ContinuousClock.now
-        /// The image folder is there again: no need to wait until trouble is over.
-        var mayRetry = false
+        var trouble = Trouble()
+        /// Photos that are whole and were changed, whatever their size and time say, until they have been looked at.
+        var finished: Set<ImagePath>
         var isStopping = false
         /// No more requests are taken.
         var isClosed = false
         var hasEnded = false
+        /// Called when it has.
+        var onEnd: [@Sendable () -> Void] = []
     }
 
     fileprivate enum Turn {
@@ -41,7 +44,6 @@ final class WorkLoop: @unchecked Sendable {
     private static let slice = Duration.seconds(2)
     /// Publishing may take one part in so many of the time while photos wait.
     private static let publishShare = 5
-    private static let longestBackOff = Duration.seconds(60)
     /// So often is looked whether the table of attributes has changed.
     private static let tableInterval = Duration.seconds(1)
     /// How long the watcher may be silent before the watchdog is no longer told that all is well.
@@ -68,8 +70,6 @@ final class WorkLoop: @unchecked Sendable {
     private var owesComparison = false
     private var lastPublish = ContinuousClock.now
     private var publishCost = Duration.zero
-    private var retryAt: ContinuousClock.Instant?
-    private var backOff = Duration.zero
     private var heldBack = 0
     /// When the change to another model goes on, if there is one.
     private var changePace: ChangePace
@@ -84,9 +84,10 @@ final class WorkLoop: @unchecked Sendable {
     /// Nil where the settings name no hook.
     private var hook: HookLoop?
 
+    /// - Parameter finished: what an earlier loop left of photos that were changed, whatever their size and time say.
     init(
         settings: Settings, executable: String, log: Logger, notifier: ServiceNotifier,
-        monitor: ServiceMonitor
+        monitor: ServiceMonitor, finished: Set<ImagePath> = []
     ) {
         self.settings = settings
         self.executable = executable
@@ -100,7 +101,7 @@ final class WorkLoop: @unchecked Sendable {
             Shared(
                 queue: LookQueue(.init(settle: settings.settle, settleLimit: settings.settleLimit)) {
                     grouping.product(of: $0)
-                }))
+                }, finished: finished))
         let inbox = Inbox()
         watcher = FolderWatcher(
             folder: settings.imagesFolder, filter: PhotoFilter(settings: settings),
@@ -140,11 +141,9 @@ final class WorkLoop: @unchecked Sendable {
             } catch {
                 reconciler?.settle()
                 reconciler = nil  // and with it the locks
-                shared.withLock {
-                    $0.isClosed = true
-                    $0.hasEnded = true
-                }
-                return onReady(.failure(error))
+                shared.withLock { $0.isClosed = true }
+                onReady(.failure(error))
+                return noteEnd()
             }
             openCatalogue.withLock { $0 = reconciler?.catalogue }
             let containment = reconciler?.containment
@@ -172,7 +171,7 @@ final class WorkLoop: @unchecked Sendable {
                 $0.isClosed = true
             }
             onEnd(error)
-            shared.withLock { $0.hasEnded = true }
+            noteEnd()
         }
         thread.stackSize = 4 << 20
         thread.start()
@@ -184,7 +183,25 @@ final class WorkLoop: @unchecked Sendable {
         wakeup.signal()
     }
 
-    var hasEnded: Bool { shared.withLock { $0.hasEnded } }
+    /// Asks the loop to end, and waits until it has: nothing that it held is held any more.
+    func end() async {
+        stop()
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let hasEnded = shared.withLock {
+                if !$0.hasEnded { $0.onEnd.append { continuation.resume() } }
+                return $0.hasEnded
+            }
+            if hasEnded { continuation.resume() }
+        }
+    }
+
+    private func noteEnd() {
+        let waiting = shared.withLock {
+            $0.hasEnded = true
+            return $0.onEnd
+        }
+        for one in waiting { one() }
+    }
 
     /// Asks for a comparison of everything. Returns false where the loop has ended and nobody will answer.
     func ask(_ request: ReconcileRequest) -> Bool {
@@ -201,6 +218,14 @@ final class WorkLoop: @unchecked Sendable {
         shared.withLock { shared in
             defer { shared.requests = [] }
             return shared.requests
+        }
+    }
+
+    /// What a loop that has ended leaves of photos that were changed, whatever their size and time say.
+    func takeFinished() -> Set<ImagePath> {
+        shared.withLock { shared in
+            defer { shared.finished = [] }
+            return shared.finished.union(shared.queue.takeAll().finished)
         }
     }
 
@@ -232,7 +257,7 @@ final class WorkLoop: @unchecked Sendable {
         let wakes = shared.withLock {
             $0.queue.note(change, at: now)
             if change == .everything(.folderBack) || change == .everything(.folderReplaced) {
-                $0.mayRetry = true
+                $0.trouble.noteFolderIsBack()
             }
             return $0.queue.earliestDue(from: now) < $0.nextWake
         }
@@ -240,6 +265,8 @@ final class WorkLoop: @unchecked Sendable {
     }
 
     private var isStopping: Bool { shared.withLock { $0.isStopping } }
+
+    private var isInTrouble: Bool { shared.withLock { $0.trouble.retryAt != nil } }
 
     // MARK: The loop
 
@@ -258,14 +285,17 @@ final class WorkLoop: @unchecked Sendable {
     private func nextTurn() -> Turn? {
         while true {
             ping()
+            // Before the lock: a file system may take its time to answer, and whoever wants the lock would wait with it.
+            let isTableDue = isTableDue
             let now = ContinuousClock.now
             var turn: Turn?
             let isStopping = shared.withLock { shared in
                 // What was asked for stays there: whoever comes after this loop answers it.
                 guard !shared.isStopping else { return true }
-                turn = nextTurn(of: &shared, now)
+                turn = nextTurn(of: &shared, isTableDue: isTableDue, now)
                 // Under the lock: at every moment what was reported is either in the queue or being worked on.
                 if let turn, !turn.isInBackground { monitor.update { $0.phase = .working } }
+                let retryAt = shared.trouble.retryAt
                 var wake = retryAt ?? changePace.next ?? now + .seconds(3600)
                 if retryAt == nil, let due = shared.queue.nextDue { wake = min(wake, due) }
                 if settings.attributesFile != nil { wake = min(wake, now + Self.tableInterval) }
@@ -280,15 +310,18 @@ final class WorkLoop: @unchecked Sendable {
         }
     }
 
-    private func nextTurn(of shared: inout Shared, _ now: ContinuousClock.Instant) -> Turn? {
+    private func nextTurn(
+        of shared: inout Shared, isTableDue: Bool, _ now: ContinuousClock.Instant
+    ) -> Turn? {
         if !shared.requests.isEmpty {
             defer { shared.requests = [] }
+            shared.trouble.begin()
             return .everything(shared.queue.takeAll(), shared.requests)
         }
-        if let retryAt {
+        if shared.trouble.retryAt != nil {
             // In trouble nothing else is tried meanwhile; hints wait.
-            guard retryAt <= now || shared.mayRetry || isTableDue else { return nil }
-            shared.mayRetry = false
+            guard shared.trouble.isDue(at: now) || isTableDue else { return nil }
+            shared.trouble.begin()
             return .everything(shared.queue.takeAll(), [])
         }
         if let batch = shared.queue.takeDue(at: now) {
@@ -326,18 +359,15 @@ final class WorkLoop: @unchecked Sendable {
             }
             if requests.contains(where: \.allowsMassRemoval) { mayLeaveOut = true }
             options.allowsMassRemoval = job?.allowsMassRemoval ?? false
-            options.deferral = deferral(batch.finished, start)
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
             scope = .everything
         case .places(let batch):
-            options.deferral = deferral(batch.finished, start)
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping }
             looked = Set(batch.places)
             scope = .places(batch.places)
         case .backlog:
             let places = takeBacklog()
             options.allowsMassRemoval = job?.allowsMassRemoval ?? false
-            options.deferral = deferral(job?.finished ?? [], start)
             // A change that somebody makes now goes first.
             options.isOver = { [unowned self] in .now > sliceEnd || isStopping || hasDue }
             looked = Set(places)
@@ -345,6 +375,7 @@ final class WorkLoop: @unchecked Sendable {
         case .publish, .prepareChange:
             scope = .places([])
         }
+        options.deferral = deferral(turn.finished, start)
         if case .publish = turn {
         } else {
             options.mayPublishLater = (start - lastPublish) < publishCost * (Self.publishShare - 1)
@@ -425,8 +456,13 @@ final class WorkLoop: @unchecked Sendable {
         shared.withLock { !$0.requests.isEmpty || $0.queue.nextDue.map { $0 <= .now } ?? false }
     }
 
+    /// - Parameter finished: photos that are whole and were changed, whatever their size and time say. They stay so until a
+    ///   round has looked at them, whatever becomes of the one to come.
     private func deferral(_ finished: Set<ImagePath>, _ now: ContinuousClock.Instant) -> Deferral {
-        var deferral = shared.withLock { $0.queue.deferral(finished: finished, at: now) }
+        var deferral = shared.withLock {
+            $0.finished.formUnion(finished)
+            return $0.queue.deferral(finished: $0.finished, at: now)
+        }
         deferral.youngFor = settings.settleLimit
         // What was begun may have been finished since.
         if watcher.state.isBehind { deferral.unfinished = [] }
@@ -458,7 +494,6 @@ final class WorkLoop: @unchecked Sendable {
         } else {
             job = ComparisonJob(following: job, requests)
         }
-        job?.finished = batch.finished
         // Whatever was left to do is found again.
         backlog = []
         backlogStart = 0
@@ -469,16 +504,21 @@ final class WorkLoop: @unchecked Sendable {
         since start: ContinuousClock.Instant
     ) {
         let now = ContinuousClock.now
-        if retryAt != nil { log.notice("all is well again") }
-        retryAt = nil
-        backOff = .zero
+        if isInTrouble { log.notice("all is well again") }
         if scope == .everything || round.isPublished { setHeldBack(round.report.heldBack, scope) }
         // Photos that the time did not suffice for go on where they are; those of a batch go first.
         if !round.left.isEmpty {
             backlog = round.left + backlog[backlogStart...]
             backlogStart = 0
         }
+        let waiting = Set(round.left + round.deferred.map(\.path))
         shared.withLock {
+            $0.trouble.noteSuccess()
+            if scope == .everything {
+                $0.finished.formIntersection(waiting)
+            } else {
+                $0.finished.subtract(looked.subtracting(waiting))
+            }
             $0.queue.postpone(round.deferred, at: now)
             for (path, attempts) in round.retries {
                 $0.queue.retry(path, at: now + RetrySchedule.delay(after: attempts))
@@ -525,10 +565,8 @@ final class WorkLoop: @unchecked Sendable {
             monitor.update { $0.phase = .waitingForFolder }
         }
         let isNew = monitor.current.trouble != error.description
-        backOff = min(max(backOff * 2, .seconds(1)), Self.longestBackOff)
-        retryAt = .now + backOff
         owesPublishing = true
-        shared.withLock { $0.mayRetry = false }
+        shared.withLock { $0.trouble.note(failureAt: .now) }
         monitor.update {
             $0.trouble = error.description
             $0.counters.troubles += 1
@@ -540,15 +578,16 @@ final class WorkLoop: @unchecked Sendable {
 
     /// After a turn: ends a comparison that is through, and tells how things stand.
     private func settle() {
+        let isInTrouble = isInTrouble
         let isThrough =
-            backlogStart == backlog.count && !owesPublishing && !owesComparison && retryAt == nil
+            backlogStart == backlog.count && !owesPublishing && !owesComparison && !isInTrouble
         if isThrough, !isTableNew, let job, job.awaited.isEmpty {
             job.end(catalogue)
             monitor.update { $0.counters.reconciles += 1 }
             self.job = nil
         }
         let phase: ServiceMonitor.Phase =
-            if retryAt != nil {
+            if isInTrouble {
                 watcher.state.isFolderThere ? .trouble : .waitingForFolder
             } else if !isThrough {
                 .working
@@ -556,11 +595,10 @@ final class WorkLoop: @unchecked Sendable {
                 heldBack > 0 ? .heldBack : .idle
             }
         let waiting = backlog.count - backlogStart
-        let hasTrouble = retryAt != nil
         monitor.update {
             $0.phase = phase
             $0.backlog = waiting
-            if !hasTrouble { $0.trouble = nil }
+            if !isInTrouble { $0.trouble = nil }
             if phase != .working {
                 $0.progress = ""
                 $0.photosPerSecond = nil
@@ -629,13 +667,21 @@ final class WorkLoop: @unchecked Sendable {
 extension WorkLoop.Turn {
     /// Whether it is done in time that nothing else needs, and all that is published is true meanwhile.
     fileprivate var isInBackground: Bool { if case .prepareChange = self { true } else { false } }
+
+    fileprivate var finished: Set<ImagePath> {
+        switch self {
+        case .everything(let batch, _), .places(let batch): batch.finished
+        case .backlog, .publish, .prepareChange: []
+        }
+    }
 }
 
 extension AgentError {
     /// Whether trying again, without somebody mending something, makes no sense.
     var isFatal: Bool {
         switch self {
-        case .settings, .model, .sandbox(.cannotContain), .catalogue(.damaged), .catalogue(.fromNewerVersion):
+        case .settings, .model, .sandbox(.cannotContain), .catalogue(.damaged), .catalogue(.fromNewerVersion),
+            .catalogue(.foreign), .catalogue(.gone):
             true
         default: false
         }

@@ -7,10 +7,14 @@
 
 import Foundation
 import GRDB
+import GRDBSQLite
 import Products
 
 /// An open catalogue. Methods wait for the disk; call them from threads that may wait. Reads may run on
 /// several threads beside one write.
+///
+/// A process that changes it holds the lock of the state folder, and opens it once. Whoever only looks opens it with
+/// `forReading`, beside a running agent too.
 package final class Catalogue: Sendable {
     let database: DatabasePool
     package let file: String
@@ -18,8 +22,13 @@ package final class Catalogue: Sendable {
     package let stateFolder: String
 
     package static let fileName = "catalogue.sqlite"
+    /// What the write-ahead log is cut to after a large transaction; 64 MB.
+    private static let longestLog = 64 << 20
 
-    /// Opens the catalogue in a state folder, and makes both where they are missing.
+    /// Which file this is, whatever its path leads to by now.
+    private let identity: FileIdentity?
+
+    /// Opens the catalogue in a state folder, makes both where they are missing, and brings its tables up to date.
     package init(stateFolder: String) throws(CatalogueError) {
         let file = "\(stateFolder)/\(Self.fileName)"
         do {
@@ -27,28 +36,86 @@ package final class Catalogue: Sendable {
         } catch {
             throw .cannotCreate(folder: stateFolder, reason: "\(error.localizedDescription)")
         }
+        if FileManager.default.fileExists(atPath: file) { try Self.checkOrigin(file) }
         self.file = file
         self.stateFolder = stateFolder
         database = try attempt(file) {
-            var configuration = Configuration()
-            configuration.busyMode = .timeout(10)
-            configuration.label = "catalogue"
-            // Pages that a long transaction changes; SQLite's default of 2 MB would be written and read many times.
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -32768") }
-            let pool = try DatabasePool(path: file, configuration: configuration)
-            if try pool.read(Schema.migrator.hasBeenSuperseded) {
-                throw CatalogueError.fromNewerVersion(file: file)
-            }
+            let pool = try DatabasePool(path: file, configuration: Self.configuration(isReadOnly: false))
             try Schema.migrator.migrate(pool)
             return pool
         }
+        identity = FileIdentity(of: file)
     }
 
-    /// Opens an existing catalogue; nil where there is none yet.
-    package static func existing(stateFolder: String) throws(CatalogueError) -> Catalogue? {
-        guard FileManager.default.fileExists(atPath: "\(stateFolder)/\(fileName)") else { return nil }
-        return try Catalogue(stateFolder: stateFolder)
+    /// Opens the catalogue that there is, for reading only; nil where there is none yet. Changes nothing: neither its
+    /// tables nor who owns what. Read permission on the state folder and what is in it suffices, whether or not an agent
+    /// is running.
+    ///
+    /// - Throws: also where its tables are those of another version.
+    package static func forReading(stateFolder: String) throws(CatalogueError) -> Catalogue? {
+        let file = "\(stateFolder)/\(fileName)"
+        guard access(file, F_OK) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw .notAllowed(file: file, reason: String(cString: strerror(errno)))
+        }
+        return try Catalogue(reading: file, stateFolder: stateFolder)
     }
+
+    private init(reading file: String, stateFolder: String) throws(CatalogueError) {
+        guard access(file, R_OK) == 0 else {
+            throw .notAllowed(file: file, reason: String(cString: strerror(errno)))
+        }
+        try Self.checkOrigin(file)
+        self.file = file
+        self.stateFolder = stateFolder
+        do {
+            database = try attempt(file) {
+                let pool = try DatabasePool(path: file, configuration: Self.configuration(isReadOnly: true))
+                guard try pool.read(Schema.migrator.hasCompletedMigrations) else {
+                    throw CatalogueError.fromOlderVersion(file: file)
+                }
+                return pool
+            }
+        } catch CatalogueError.cannotOpen where access(stateFolder, W_OK) != 0 {
+            // Its log, which an agent leaves beside it for readers, is not there: it was copied, or left by an older version.
+            throw .notAllowed(file: file, reason: "\(Self.fileName)-wal and -shm are not beside it")
+        }
+        identity = FileIdentity(of: file)
+    }
+
+    /// Refuses what a newer version made, and what is not ours at all.
+    private static func checkOrigin(_ file: String) throws(CatalogueError) {
+        let (isOurs, isNewer) = try attempt(file) {
+            try DatabaseQueue(path: file, configuration: configuration(isReadOnly: true)).read { database in
+                let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
+                let isOurs = try isEmpty || !Schema.migrator.completedMigrations(database).isEmpty
+                return (isOurs, try isOurs && Schema.migrator.hasBeenSuperseded(database))
+            }
+        }
+        guard isOurs else { throw .foreign(file: file) }
+        guard !isNewer else { throw .fromNewerVersion(file: file) }
+    }
+
+    private static func configuration(isReadOnly: Bool) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = isReadOnly
+        configuration.busyMode = .timeout(10)
+        configuration.label = "catalogue"
+        configuration.prepareDatabase { database in
+            // Pages that a long transaction changes; SQLite's default of 2 MB would be written and read many times.
+            try database.execute(sql: "PRAGMA cache_size = -32768")
+            guard !isReadOnly else { return }
+            // The log and its index stay when the catalogue is closed, the log empty: whoever may not write to the folder
+            // could not make them, and nothing could be read without them.
+            var isPersistent: CInt = 1
+            sqlite3_file_control(database.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isPersistent)
+            try database.execute(sql: "PRAGMA journal_size_limit = \(longestLog)")
+        }
+        return configuration
+    }
+
+    /// Whether this is still what its path leads to: neither deleted nor replaced.
+    package var isInPlace: Bool { FileIdentity(of: file) == identity }
 
     func read<Value>(_ body: (Database) throws -> Value) throws(CatalogueError) -> Value {
         try attempt(file) { try database.read(body) }
@@ -56,6 +123,34 @@ package final class Catalogue: Sendable {
 
     func write<Value>(_ body: (Database) throws -> Value) throws(CatalogueError) -> Value {
         try attempt(file) { try database.write(body) }
+    }
+
+    /// Writes what files are going to tell of: it is on the disk when this returns, with all that was written before, and a
+    /// power cut does not undo it. Docs/decisions/008-durability.md says which transactions have to be.
+    func writeDurably<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try database.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            defer { try? database.execute(sql: "PRAGMA synchronous = NORMAL") }
+            var value: Value?
+            try database.inTransaction {
+                value = try body(database)
+                return .commit
+            }
+            return value!
+        }
+    }
+}
+
+/// Tells a file from others that were or will be at its path.
+private struct FileIdentity: Hashable, Sendable {
+    let device: UInt
+    let number: UInt
+
+    /// Nil where there is no file.
+    init?(of path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        (device, number) = (UInt(status.st_dev), UInt(status.st_ino))
     }
 }
 

@@ -6,6 +6,14 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
     case full(file: String)
     case damaged(file: String, message: String)
     case fromNewerVersion(file: String)
+    case fromOlderVersion(file: String)
+    /// A database that is no catalogue.
+    case foreign(file: String)
+    case cannotOpen(file: String, message: String)
+    /// This user may not read it.
+    case notAllowed(file: String, reason: String)
+    /// Deleted or replaced while it was open.
+    case gone(file: String)
     case failed(file: String, message: String)
     case vectors(file: String, reason: String)
 
@@ -14,6 +22,7 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
         case .SQLITE_FULL: self = .full(file: file)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             self = .damaged(file: file, message: error.message ?? "\(error)")
+        case .SQLITE_CANTOPEN: self = .cannotOpen(file: file, message: error.message ?? "\(error)")
         default: self = .failed(file: file, message: "\(error)")
         }
     }
@@ -28,6 +37,16 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
             "\(file) is damaged (\(message)). Delete it and run 'imgrec-agent reconcile': it is made anew from the photos."
         case .fromNewerVersion(let file):
             "\(file) was made by a newer imgrec-agent. Install that version, or delete the file: it is made anew from the photos."
+        case .fromOlderVersion(let file):
+            "\(file) was made by an older imgrec-agent. Start the agent or run 'imgrec-agent reconcile', which bring it up to date; a command that only looks changes nothing."
+        case .foreign(let file):
+            "\(file) is a database, and not one of imgrec-agent's; it was left as it is. Move it away, or correct state.folder."
+        case .cannotOpen(let file, let message):
+            "\(file) cannot be opened: \(message). Make it readable and writable for the user that runs imgrec-agent."
+        case .notAllowed(let file, let reason):
+            "\(file) cannot be read: \(reason). Run this as the user that the state folder belongs to, as root, or as a member of its group."
+        case .gone(let file):
+            "\(file) was deleted or replaced while the agent was running. Start it again: what is missing is made anew from the photos."
         case .vectors(let file, let reason):
             "\(file) cannot be read or written: \(reason). Mend that and run again; the file may be deleted, it is made anew."
         case .failed(let file, let message):

@@ -106,10 +106,10 @@ extension Catalogue {
         }
     }
 
-    /// Writes with a body that may give up; nothing is written then.
+    /// Writes durably, with a body that may give up; nothing is written then.
     func writing(_ body: (Database) throws -> Void) throws {
         do {
-            try database.write(body)
+            try writeDurably(body)
         } catch let passed as Passed {
             throw passed.error
         } catch let error as DatabaseError {
@@ -182,11 +182,11 @@ extension Catalogue {
     /// - Parameter parts: layouts and other kinds of files, without spaces.
     /// - Returns: what may lie there already.
     package func beginPublishing(_ parts: Set<String>) throws(CatalogueError) -> Set<String> {
-        try write { database in
-            let before = try Self.publishedParts(database)
-            if !parts.isSubset(of: before) { try Self.set(parts: parts.union(before), database) }
-            return before
+        let before = try read { try Self.publishedParts($0) }
+        if !parts.isSubset(of: before) {
+            try attempt(file) { try writeDurably { try Self.set(parts: parts.union(before), $0) } }
         }
+        return before
     }
 
     private static func publishedParts(_ database: Database) throws -> Set<String> {

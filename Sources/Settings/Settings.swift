@@ -93,6 +93,8 @@ package struct Settings: Hashable, Sendable {
     package var nearDuplicateScore: Double
     package var stateFolder: String
     package var runtimeFolder: String
+    /// How long a command waits for a running agent that gives no sign of life.
+    package var answerTimeout: Duration
     package var recommendationCount: Int
     /// Cosine similarity.
     package var minimumScore: Double
@@ -187,6 +189,7 @@ package struct Settings: Hashable, Sendable {
         runtimeFolder =
             string(.runtimeFolder).isEmpty
             ? Self.defaultRuntimeFolder(stateFolder: state) : folder(.runtimeFolder)
+        answerTimeout = .seconds(integer(.answerTimeout))
         recommendationCount = integer(.recommendationCount)
         minimumScore = document.number("recommendations", "min_score") ?? SettingsKey.defaultMinimumScore
         let names = document.strings("embedding", "models") ?? []

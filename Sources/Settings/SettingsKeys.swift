@@ -135,11 +135,15 @@ extension SettingsKey {
         "But never longer than this.")
     static let stateFolder = SettingsKey(
         "state", "folder", .string, default: "\"/var/lib/imgrec-agent\"",
-        "Where the catalogue (SQLite) is kept. It can be deleted at any time; the next run makes it anew.")
+        "Where the catalogue (SQLite) is kept. It can be deleted while no agent runs; the next run makes it anew."
+    )
     static let runtimeFolder = SettingsKey(
         "runtime", "folder", .string, default: "\"\"",
         "Where a running agent has its control socket. Empty: the state folder, but /run/... for a state folder "
             + "/var/lib/...")
+    static let answerTimeout = SettingsKey(
+        "runtime", "timeout_seconds", .integer(1...3600), default: "5",
+        "How long 'status', 'wait' and other commands wait for a running agent that gives no sign of life.")
     static let recommendationCount = SettingsKey(
         "recommendations", "count", .integer(1...1000), default: "5",
         "How many similar products each product's file names.")
@@ -229,7 +233,8 @@ extension SettingsKey {
         reconcileInterval, pollInterval, outputFolder, outputLayout, shardDigits, outputFormat, imageBaseURL,
         outputFields, attributesFile, component, hook, hookSettle, hookSettleLimit, hookTimeout, hookRetry,
         hookRetryLimit, nearDuplicateScore, stateFolder,
-        runtimeFolder, recommendationCount, minimumScore, modelName, modelPrecision, modelFolder,
+        runtimeFolder, answerTimeout, recommendationCount, minimumScore, modelName, modelPrecision,
+        modelFolder,
         ensembleModels,
         ensembleWeights, fit,
         shortSide, filter, trim, trimTolerance, trimMargin, background, sandbox, workerTimeout, workerMemory,

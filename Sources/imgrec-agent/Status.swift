@@ -7,7 +7,7 @@ struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how the agent is, what is in the catalogue, and which photos failed and why.",
         discussion: """
-            Asks the running agent; where none is running, reads the catalogue.
+            Asks the running agent; where none is running, or it does not answer, reads the catalogue.
 
             Example: imgrec-agent status --config shop.toml --watch
             """)
@@ -29,7 +29,12 @@ struct Status: ParsableCommand {
                 guard let agent = try ControlClient(settings: settings) else {
                     return try StatusReport(settings: settings)
                 }
-                return try agent.status()
+                do throws(AgentError) {
+                    return try agent.status()
+                } catch {
+                    guard case .noAnswer = error else { throw error }
+                    return try StatusReport(settings: settings, silence: error)
+                }
             }
             if watch && isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
             if json {
@@ -51,7 +56,7 @@ enum StatusText {
             lines.append(name.padding(toLength: 11, withPad: " ", startingAt: 0) + printable(text))
         }
         line("agent", state(of: report))
-        if let trouble = report.running?.trouble { line("trouble", trouble) }
+        if let trouble = report.running?.trouble ?? report.silence { line("trouble", trouble) }
         if let trouble = report.running?.settingsTrouble { line("settings", "not changed: \(trouble)") }
         if report.isHeldBack {
             let held = report.running.map { counted($0.heldBack, "product") } ?? "products"
@@ -99,7 +104,10 @@ enum StatusText {
     }
 
     private static func state(of report: StatusReport) -> String {
-        guard let running = report.running else { return "not running; this is what the catalogue has" }
+        guard let running = report.running else {
+            let state = report.silence == nil ? "not running" : "does not answer"
+            return "\(state); this is what the catalogue has"
+        }
         var text = "\(running.state) (process \(running.processID), since \(running.startedAt))"
         if !running.progress.isEmpty { text += ": \(running.progress)" }
         return text

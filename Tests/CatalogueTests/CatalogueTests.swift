@@ -73,7 +73,7 @@ struct CatalogueTests {
             try Self.image("b/e\u{301}.jpg", .failed(reason: "may not be read", attempts: 1, under: nil)),
         ]
         try catalogue.store(images: images, embeddings: [], model: model)
-        let again = try #require(try Catalogue.existing(stateFolder: folder.path))
+        let again = try #require(try Catalogue.forReading(stateFolder: folder.path))
         #expect(Set(try again.images()) == Set(images))
         #expect(try again.failedImages().count == 2)
     }

@@ -64,7 +64,7 @@ struct ReconcileTests {
         #expect(largestDifference <= 0.01)
 
         // The converter, compared with another runtime.
-        let catalogue = try #require(try Catalogue.existing(stateFolder: shop.state))
+        let catalogue = try #require(try Catalogue.forReading(stateFolder: shop.state))
         let model = try #require(try catalogue.rankingState().model)
         var vectors: [String: Products.Embedding] = [:]
         try catalogue.forEachVectors(of: model, inGroupsOf: 100) { group in

@@ -1,0 +1,31 @@
+/// When what went wrong is tried again: after one, two, four seconds and so on, at once where the image folder comes back.
+/// Pure; times are given.
+struct Trouble {
+    typealias Instant = ContinuousClock.Instant
+
+    private static let longestBackOff = Duration.seconds(60)
+
+    /// When it is tried again; nil while all is well.
+    private(set) var retryAt: Instant?
+    private var backOff = Duration.zero
+    private var isFolderBack = false
+
+    mutating func note(failureAt now: Instant) {
+        backOff = min(max(backOff * 2, .seconds(1)), Self.longestBackOff)
+        retryAt = now + backOff
+    }
+
+    /// The image folder is there again. It may have come back while a try goes on that did not find it.
+    mutating func noteFolderIsBack() { isFolderBack = true }
+
+    mutating func noteSuccess() {
+        retryAt = nil
+        backOff = .zero
+    }
+
+    /// Whether it is time for another try.
+    func isDue(at now: Instant) -> Bool { isFolderBack || retryAt.map { $0 <= now } ?? false }
+
+    /// A try begins: what came before it, it will see.
+    mutating func begin() { isFolderBack = false }
+}
