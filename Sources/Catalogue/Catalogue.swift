@@ -65,10 +65,10 @@ package final class Catalogue: Sendable {
         guard access(file, R_OK) == 0 else {
             throw .notAllowed(file: file, reason: String(cString: strerror(errno)))
         }
-        try Self.checkOrigin(file)
         self.file = file
         self.stateFolder = stateFolder
         do {
+            try Self.checkOrigin(file)
             database = try attempt(file) {
                 let pool = try DatabasePool(path: file, configuration: Self.configuration(isReadOnly: true))
                 guard try pool.read(Schema.migrator.hasCompletedMigrations) else {

@@ -22,7 +22,8 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
         case .SQLITE_FULL: self = .full(file: file)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             self = .damaged(file: file, message: error.message ?? "\(error)")
-        case .SQLITE_CANTOPEN: self = .cannotOpen(file: file, message: error.message ?? "\(error)")
+        case .SQLITE_CANTOPEN, .SQLITE_READONLY:
+            self = .cannotOpen(file: file, message: error.message ?? "\(error)")
         default: self = .failed(file: file, message: "\(error)")
         }
     }

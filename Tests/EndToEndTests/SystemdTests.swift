@@ -187,6 +187,49 @@ struct SystemdTests {
         try container.run("runuser -u imgrec-agent -- imgrec-agent reconcile")
     }
 
+    @Test("members of its group may look at what it knows, whether it runs or not; others may not")
+    func members() throws {
+        let container = try Container()
+        try container.run(
+            """
+            useradd --create-home --groups imgrec-agent member
+            useradd --create-home stranger
+            systemctl start imgrec-agent
+            imgrec-agent wait --published --quiet
+            """)
+        let looks = [
+            "status", "similar bird-001", "verify", "models", "evaluate --quiet --labels products",
+            "reconcile --dry-run", "gallery --output review",
+        ]
+        func expectAccess(_ whether: Comment) throws {
+            for look in looks {
+                let result = try container.attempt(
+                    "runuser -u member -- env --chdir=/home/member imgrec-agent \(look)")
+                // There is nothing to evaluate in a folder of nine.
+                let isFine =
+                    result.code == 0
+                    || look.hasPrefix("evaluate") && result.errors.contains("have the same label")
+                #expect(isFine, "\(whether), \(look): \(result.errors)")
+                let refused = try container.attempt(
+                    "runuser -u stranger -- env --chdir=/home/stranger imgrec-agent \(look)")
+                #expect([69, 77].contains(refused.code), "\(whether), \(look): \(refused.errors)")
+            }
+            // Nothing was left that the service could not change.
+            #expect(try container.run("find /var/lib/imgrec-agent -not -user imgrec-agent") == "", whether)
+        }
+        try expectAccess("running")
+        try container.run("systemctl stop imgrec-agent")
+        try expectAccess("stopped")
+        // A copy, or what an older version left, has no log beside it, and a member cannot make one.
+        try container.run(
+            "rm /var/lib/imgrec-agent/catalogue.sqlite-wal /var/lib/imgrec-agent/catalogue.sqlite-shm")
+        let lacking = try container.attempt("runuser -u member -- imgrec-agent similar bird-001")
+        #expect(lacking.code == 77 && lacking.errors.contains("-wal and -shm"), "\(lacking.errors)")
+        try container.run("imgrec-agent similar bird-001")
+        try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
+        try expectAccess("running again")
+    }
+
     @Test("when it hangs or is killed it is started again, and what was dropped meanwhile is published")
     func watchdog() throws {
         let container = try Container()
