@@ -25,6 +25,8 @@ package enum AgentError: Error, CustomStringConvertible {
     case nothingYet(stateFolder: String)
     case noTable(file: String, remedy: String)
     case badTable(file: String, reason: String)
+    /// The disk that a table is on does not answer, or nobody can ask it.
+    case tableNotReached(file: String, FileWorkerFailure)
     case nothingToEvaluate(reason: String)
     /// What is to be a model cannot be one.
     case badModel(reason: String)
@@ -73,6 +75,12 @@ package enum AgentError: Error, CustomStringConvertible {
             "there is no file \(file) that can be read. \(remedy)"
         case .badTable(let file, let reason):
             "\(file) is no table that can be used: \(reason)"
+        case .tableNotReached(let file, .silent(let seconds)):
+            "\(file) cannot be reached: its disk did not answer for \(seconds) s (output.attributes_timeout_seconds). Is it mounted, and its server there?"
+        case .tableNotReached(let file, .lost):
+            "\(file) cannot be reached: the process that looks at it ended"
+        case .tableNotReached(let file, .cannotStart(let number)):
+            "\(file) cannot be reached: no process can be started to look at it: \(String(cString: strerror(number)))"
         case .nothingToEvaluate(let reason):
             "there is nothing to evaluate: \(reason)"
         case .modelIncomplete(let photos, let first):

@@ -207,7 +207,10 @@ package final class AgentService: Service {
         let executable = executable
         do {
             // It reads whole networks.
-            try await onOwnThread { _ = try Reconciler(settings: settings, executable: executable) }
+            try await onOwnThread {
+                let files = PatientTableFiles(settings: settings, executable: executable)
+                _ = try Reconciler(settings: settings, executable: executable, tableFiles: files)
+            }
         } catch {
             let caught = error
             try inRooms { throw caught }

@@ -26,7 +26,7 @@ package enum GalleryWriter {
         var gallery = Gallery(
             imagesFolder: settings.imagesFolder, folder: folder, model: model.name,
             nearDuplicateScore: settings.nearDuplicateScore, failed: failed)
-        let form = try PublishedForm(settings)
+        let form = try PublishedForm(settings, DirectTableFiles())
         try inRooms {
             try catalogue.forEachRankedProduct { gallery.add(form.document(of: $0)) }
         }

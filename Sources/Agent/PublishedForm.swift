@@ -13,10 +13,11 @@ package struct PublishedForm: Sendable {
     /// Of all that the form is made by.
     let digest: ContentDigest
 
-    package init(_ settings: Settings) throws(AgentError) {
+    package init(_ settings: Settings, _ files: any TableFiles) throws(AgentError) {
         output = OutputForm(settings)
         minimumScore = Float(settings.minimumScore)
-        attributes = if let file = settings.attributesFile { try AttributeTable(file: file) } else { nil }
+        attributes =
+            if let file = settings.attributesFile { try AttributeTable(file: file, files) } else { nil }
         let parts = [
             "1", "\(output.layout)", "\(output.isCompact)", output.imageBaseURL ?? "",
             output.fields.map(\.rawValue).sorted().joined(separator: ","), "\(output.hasComponent)",
@@ -27,11 +28,6 @@ package struct PublishedForm: Sendable {
 
     /// When the table of attributes was changed; nil where there is none.
     var stamp: FileStamp? { attributes?.stamp }
-
-    /// Whether the table of attributes is not the one that was read.
-    func isBehind(_ settings: Settings) -> Bool {
-        settings.attributesFile.flatMap { FileStamp(of: $0) } != stamp
-    }
 
     /// How many products the table of attributes names; nil where there is none.
     var attributedCount: Int? { attributes?.count }
@@ -61,9 +57,8 @@ struct AttributeTable: Sendable {
     let stamp: FileStamp
     private let rows: [ProductID: ProductAttributes]
 
-    init(file: String) throws(AgentError) {
-        // Taken first: a change while it is read is noticed later.
-        guard let stamp = FileStamp(of: file), let data = FileManager.default.contents(atPath: file) else {
+    init(file: String, _ files: any TableFiles) throws(AgentError) {
+        guard let (stamp, data) = try files.contents(of: file) else {
             throw .noTable(file: file, remedy: Self.remedy)
         }
         self.stamp = stamp

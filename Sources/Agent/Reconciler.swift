@@ -63,6 +63,7 @@ package final class Reconciler {
     let executable: String
     /// Whether the model in service goes on until the wanted one has a vector of every photo.
     let keepsServing: Bool
+    let tableFiles: any TableFiles
     private let grouping: ProductGrouping
     private let filter: PhotoFilter
     let progress: @Sendable (ReconcileProgress) -> Void
@@ -109,21 +110,24 @@ package final class Reconciler {
     /// - Parameters:
     ///   - executable: the running program's path, beside which models are found.
     ///   - keepsServing: whether the model in service goes on until the one that the settings name can take over.
+    ///   - tableFiles: looks at the table of attributes; nil for this process itself.
     ///   - progress: called often, on the thread of the round.
     package init(
         settings: Settings, executable: String, keepsServing: Bool = false,
+        tableFiles: (any TableFiles)? = nil,
         progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
     ) throws(AgentError) {
         self.settings = settings
         self.executable = executable
         self.keepsServing = keepsServing
+        self.tableFiles = tableFiles ?? DirectTableFiles()
         self.progress = progress
         grouping = ProductGrouping(pattern: settings.productPattern)
         filter = PhotoFilter(settings: settings)
         // What can be known at once is said before anything is touched.
         guard !keepsServing else { return }
         latest = try inRooms { try wantedModel() }
-        form = try PublishedForm(settings)
+        form = try PublishedForm(settings, self.tableFiles)
     }
 
     // MARK: The ways to run
@@ -174,7 +178,7 @@ package final class Reconciler {
             if try opened.catalogue.rankingState().model == opened.model {
                 do {
                     try publish(opened, everything: false, Options(), &report)
-                } catch AgentError.badTable, AgentError.noTable {
+                } catch AgentError.badTable, AgentError.noTable, AgentError.tableNotReached {
                     // The first round says so, and goes on trying.
                 }
                 table = try loadTable(opened)

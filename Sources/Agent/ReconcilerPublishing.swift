@@ -118,12 +118,13 @@ extension Reconciler {
     /// The form of documents, with the table of attributes as it is now.
     private func currentForm() throws(AgentError) -> PublishedForm {
         if let form {
+            var stamp: FileStamp?
+            if let file = settings.attributesFile { stamp = try tableFiles.stamp(of: file) }
             // A running agent does not take a table that somebody is writing; it looks again.
-            let isEarly =
-                keepsServing && settings.attributesFile.flatMap { FileStamp(of: $0) }?.isYoung ?? false
-            if isEarly || !form.isBehind(settings) { return form }
+            let isEarly = keepsServing && stamp?.isYoung ?? false
+            if isEarly || stamp == form.stamp { return form }
         }
-        let new = try PublishedForm(settings)
+        let new = try PublishedForm(settings, tableFiles)
         form = new
         return new
     }

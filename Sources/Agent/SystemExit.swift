@@ -49,7 +49,7 @@ extension AgentError {
         case .notOwner: .noPermission
         case .unknownProduct, .noTable: .noInput
         case .unreadablePhoto, .badModel, .badTable, .nothingToEvaluate: .dataError
-        case .outputLost: .inputOutput
+        case .outputLost, .tableNotReached: .inputOutput
         case .stopped: .tryAgain
         case .cannotServe: .cannotCreate
         case .remote(_, let exit): exit

@@ -1,4 +1,4 @@
-/// When what went wrong is tried again: after one, two, four seconds and so on, at once where the image folder comes back.
+/// When what went wrong is tried again: after one, two, four seconds and so on, at once where what was missing comes back.
 /// Pure; times are given.
 struct Trouble {
     typealias Instant = ContinuousClock.Instant
@@ -8,15 +8,16 @@ struct Trouble {
     /// When it is tried again; nil while all is well.
     private(set) var retryAt: Instant?
     private var backOff = Duration.zero
-    private var isFolderBack = false
+    private var hasReturned = false
 
     mutating func note(failureAt now: Instant) {
         backOff = min(max(backOff * 2, .seconds(1)), Self.longestBackOff)
         retryAt = now + backOff
     }
 
-    /// The image folder is there again. It may have come back while a try goes on that did not find it.
-    mutating func noteFolderIsBack() { isFolderBack = true }
+    /// The image folder, or the disk of a table, is there again. It may have come back while a try goes on that did not
+    /// find it.
+    mutating func noteReturn() { hasReturned = true }
 
     mutating func noteSuccess() {
         retryAt = nil
@@ -24,8 +25,8 @@ struct Trouble {
     }
 
     /// Whether it is time for another try.
-    func isDue(at now: Instant) -> Bool { isFolderBack || retryAt.map { $0 <= now } ?? false }
+    func isDue(at now: Instant) -> Bool { hasReturned || retryAt.map { $0 <= now } ?? false }
 
     /// A try begins: what came before it, it will see.
-    mutating func begin() { isFolderBack = false }
+    mutating func begin() { hasReturned = false }
 }

@@ -80,7 +80,7 @@ package struct Verification {
         var drift: [ProductID: (String, Bool)] = [:]
         let published = PublishedFiles(
             folder: settings.outputFolder, model: modelName, form: OutputForm(settings))
-        let form = try PublishedForm(settings)
+        let form = try PublishedForm(settings, DirectTableFiles())
         let count = try catalogue.rankingState().count
         progress(.verifying(done: 0, of: products.count))
         for first in stride(from: 0, to: products.count, by: Self.queriesAtOnce) {

@@ -32,14 +32,19 @@ extension PhotoReader {
     }
 }
 
+/// The name to run a program by. Of this one it is the name by which the kernel runs the very program that runs now, whatever
+/// was installed meanwhile.
+func runnable(_ executable: String) -> String {
+    let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return executable == own ? "/proc/self/exe" : executable
+}
+
 extension PhotoWorkers {
     convenience init(
         settings: Settings, shapes: [PictureShape], executable: String, describesAll: Bool = false
     ) {
-        let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         self.init(
-            // By this name the kernel runs the very program that runs now, whatever was installed meanwhile.
-            executable: executable == own ? "/proc/self/exe" : executable,
+            executable: runnable(executable),
             reader: PhotoReader(settings: settings, shapes: shapes),
             // Two at least: while one is held up by a bad photo, the others go on.
             count: max(2, settings.effectiveThreads),

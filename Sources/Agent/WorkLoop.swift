@@ -55,6 +55,7 @@ final class WorkLoop: @unchecked Sendable {
     private let notifier: ServiceNotifier
     private let monitor: ServiceMonitor
     private let watcher: FolderWatcher
+    private let tableFiles: PatientTableFiles
     private let shared: Mutex<Shared>
     private let wakeup = Wakeup()
     private let openCatalogue = Mutex<Catalogue?>(nil)
@@ -68,6 +69,7 @@ final class WorkLoop: @unchecked Sendable {
     private var job: ComparisonJob?
     private var owesPublishing = false
     private var owesComparison = false
+    private var wasTableSilent = false
     private var lastPublish = ContinuousClock.now
     private var publishCost = Duration.zero
     private var heldBack = 0
@@ -94,6 +96,7 @@ final class WorkLoop: @unchecked Sendable {
         self.log = log
         self.notifier = notifier
         self.monitor = monitor
+        tableFiles = PatientTableFiles(settings: settings, executable: executable)
         changePace = ChangePace(percent: settings.backgroundPercent)
         journal = ServiceJournal(log: log, pollInterval: settings.pollInterval)
         let grouping = ProductGrouping(pattern: settings.productPattern)
@@ -134,7 +137,9 @@ final class WorkLoop: @unchecked Sendable {
             Thread.current.name = "work"  // which the kernel is told only from within
             var reconciler: Reconciler?
             do throws(AgentError) {
-                reconciler = try Reconciler(settings: settings, executable: executable, keepsServing: true) {
+                reconciler = try Reconciler(
+                    settings: settings, executable: executable, keepsServing: true, tableFiles: tableFiles
+                ) {
                     [weak self] in self?.pulse($0)
                 }
                 try reconciler?.start()
@@ -236,20 +241,39 @@ final class WorkLoop: @unchecked Sendable {
 
     /// How many products and folders have just changed, the table of attributes among them.
     var settling: Int {
+        let isTableNew = isTableNew
         // Whoever waits need not wait until the loop looks.
         if isTableNew { wakeup.signal() }
         return shared.withLock { $0.queue.count } + (isTableNew ? 1 : 0)
     }
 
-    private var isTableNew: Bool {
-        guard let file = settings.attributesFile else { return false }
-        return FileStamp(of: file) != seenTable.withLock { $0 }
+    /// How the table of attributes is beside the one that is published, or was tried last and cannot be used.
+    private enum TableLook: Equatable {
+        /// The same, or there is none.
+        case known
+        /// Somebody may still be writing it.
+        case young
+        case due(FileStamp?)
+        /// It cannot be reached.
+        case silent
     }
 
-    /// Whether the table of attributes is to be published: it is new, and nobody is writing it.
-    private var isTableDue: Bool {
-        guard isTableNew, let file = settings.attributesFile else { return false }
-        return !(FileStamp(of: file)?.isYoung ?? false)
+    private func lookAtTable() -> TableLook {
+        guard let file = settings.attributesFile else { return .known }
+        do throws(AgentError) {
+            let stamp = try tableFiles.stamp(of: file)
+            guard stamp != seenTable.withLock({ $0 }) else { return .known }
+            return stamp?.isYoung ?? false ? .young : .due(stamp)
+        } catch {
+            return .silent
+        }
+    }
+
+    private var isTableNew: Bool {
+        switch lookAtTable() {
+        case .known, .silent: false
+        case .young, .due: true
+        }
     }
 
     private func note(_ change: FolderChange) {
@@ -257,7 +281,7 @@ final class WorkLoop: @unchecked Sendable {
         let wakes = shared.withLock {
             $0.queue.note(change, at: now)
             if change == .everything(.folderBack) || change == .everything(.folderReplaced) {
-                $0.trouble.noteFolderIsBack()
+                $0.trouble.noteReturn()
             }
             return $0.queue.earliestDue(from: now) < $0.nextWake
         }
@@ -286,13 +310,15 @@ final class WorkLoop: @unchecked Sendable {
         while true {
             ping()
             // Before the lock: a file system may take its time to answer, and whoever wants the lock would wait with it.
-            let isTableDue = isTableDue
+            let table = lookAtTable()
+            if wasTableSilent, table != .silent { shared.withLock { $0.trouble.noteReturn() } }
+            wasTableSilent = table == .silent
             let now = ContinuousClock.now
             var turn: Turn?
             let isStopping = shared.withLock { shared in
                 // What was asked for stays there: whoever comes after this loop answers it.
                 guard !shared.isStopping else { return true }
-                turn = nextTurn(of: &shared, isTableDue: isTableDue, now)
+                turn = nextTurn(of: &shared, table, now)
                 // Under the lock: at every moment what was reported is either in the queue or being worked on.
                 if let turn, !turn.isInBackground { monitor.update { $0.phase = .working } }
                 let retryAt = shared.trouble.retryAt
@@ -311,8 +337,9 @@ final class WorkLoop: @unchecked Sendable {
     }
 
     private func nextTurn(
-        of shared: inout Shared, isTableDue: Bool, _ now: ContinuousClock.Instant
+        of shared: inout Shared, _ table: TableLook, _ now: ContinuousClock.Instant
     ) -> Turn? {
+        let isTableDue = if case .due = table { true } else { false }
         if !shared.requests.isEmpty {
             defer { shared.requests = [] }
             shared.trouble.begin()
@@ -331,18 +358,16 @@ final class WorkLoop: @unchecked Sendable {
         }
         if backlogStart < backlog.count { return .backlog }
         if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
-        if owesPublishing || isTableDue, !owesComparison { return .publish }
+        // What keeps it from being reached is found out when it is to be read.
+        if owesPublishing || isTableDue || table == .silent, !owesComparison { return .publish }
         return changePace.isDue(at: now) ? .prepareChange : nil
     }
 
     private func perform(_ turn: Turn, _ reconciler: Reconciler) -> AgentError? {
         if case .prepareChange = turn { return prepareChange(reconciler) }
-        if let file = settings.attributesFile {
-            let stamp = FileStamp(of: file)
-            if !(stamp?.isYoung ?? false) {
-                if seenTable.withLock({ $0 }) != stamp { owesPublishing = true }
-                seenTable.withLock { $0 = stamp }
-            }
+        if case .due(let stamp) = lookAtTable() {
+            owesPublishing = true
+            seenTable.withLock { $0 = stamp }
         }
         let start = ContinuousClock.now
         var options = Reconciler.Options()

@@ -81,6 +81,8 @@ package struct Settings: Hashable, Sendable {
     package var outputFields: Set<String>
     /// A table with attributes of products; nil for none.
     package var attributesFile: String?
+    /// How long a running agent waits for the disk that it is on.
+    package var attributesTimeoutSeconds: Int
     package var hasComponent: Bool
     /// A program's absolute path and its arguments; empty for none.
     package var hook: [String]
@@ -175,6 +177,7 @@ package struct Settings: Hashable, Sendable {
         imageBaseURL = Self.baseURL(string(.imageBaseURL))
         outputFields = Set(document.strings("output", "fields") ?? [])
         attributesFile = string(.attributesFile).isEmpty ? nil : folder(.attributesFile)
+        attributesTimeoutSeconds = integer(.attributesTimeout)
         hasComponent = document.boolean("output", "component") ?? false
         hook = document.strings("publish", "hook") ?? []
         hookSettle = .milliseconds(integer(.hookSettle))

@@ -110,6 +110,10 @@ extension SettingsKey {
         "output", "attributes", .string, default: "\"\"",
         "A CSV file with a column \"product\" and others, such as title, url and price, which the files then give of each "
             + "product as its attributes. A running agent notices when it changes.")
+    static let attributesTimeout = SettingsKey(
+        "output", "attributes_timeout_seconds", .integer(1...3600), default: "5",
+        "How long a running agent waits for the disk that the table is on before it reports that it does not answer."
+    )
     static let component = SettingsKey(
         "output", "component", .boolean, default: "false",
         "Whether similar-products.js lies beside the files: the element <similar-products> for pages.")
@@ -231,7 +235,8 @@ extension SettingsKey {
         imagesFolder, imageExtensions, imageExcludes, followLinks, maxFileBytes, maxPixels, maxFrames,
         maxProfileBytes, maxMetadataBytes, productPattern, massRemovalLimit, settle, settleLimit,
         reconcileInterval, pollInterval, outputFolder, outputLayout, shardDigits, outputFormat, imageBaseURL,
-        outputFields, attributesFile, component, hook, hookSettle, hookSettleLimit, hookTimeout, hookRetry,
+        outputFields, attributesFile, attributesTimeout, component, hook, hookSettle, hookSettleLimit,
+        hookTimeout, hookRetry,
         hookRetryLimit, nearDuplicateScore, stateFolder,
         runtimeFolder, answerTimeout, recommendationCount, minimumScore, modelName, modelPrecision,
         modelFolder,

@@ -28,7 +28,7 @@ struct TroubleTests {
         var trouble = Trouble()
         for _ in 0..<8 { trouble.note(failureAt: start) }
         trouble.begin()
-        trouble.noteFolderIsBack()
+        trouble.noteReturn()
         trouble.note(failureAt: start)
         #expect(trouble.isDue(at: start))
         // Once.

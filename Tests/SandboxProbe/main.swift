@@ -57,6 +57,7 @@ func perform(_ command: String) -> String {
     return command
 }
 
+if CommandLine.arguments == ["imgrec-agent", "look-at-files"] { FileWorkerMain.run() }
 WorkerChannel.serve { setup in
     (
         WorkerLimits(memoryBytes: 160 << 20, timeoutSeconds: Int(setup[1])), setup[0] == 1,

@@ -1,0 +1,64 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Sandbox
+
+@Suite("A process that looks at files", .serialized)
+struct FileWorkerTests {
+    private let folder: TemporaryFolder
+    private let worker: FileWorker
+
+    init() throws {
+        folder = try TemporaryFolder()
+        worker = FileWorker(
+            program: Repository.built("SandboxProbe"), argument: "look-at-files", timeoutSeconds: 1)
+    }
+
+    @Test("gives a file's bytes and stamp, however long it is", arguments: [0, 1, 65_535, 65_536, 3_000_000])
+    func contents(count: Int) throws {
+        var random = SeededRandom(seed: UInt64(count))
+        let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+        try folder.write("a b\u{E4}.csv", bytes)
+        let path = "\(folder.path)/a b\u{E4}.csv"
+        var status = stat()
+        #expect(stat(path, &status) == 0)
+        let stamp = try #require(try worker.stamp(of: path))
+        #expect(
+            stamp.bytes == count && stamp.seconds == status.st_mtim.tv_sec
+                && stamp.nanoseconds == status.st_mtim.tv_nsec)
+        let found = try #require(try worker.contents(of: path))
+        #expect(found.stamp == stamp && found.bytes == bytes)
+        // One answer does not run into the next.
+        #expect(try worker.stamp(of: path) == stamp)
+    }
+
+    @Test("says so where there is no file, or something else, or one that may not be read")
+    func nothing() throws {
+        #expect(mkfifo("\(folder.path)/pipe", 0o600) == 0)
+        for path in ["\(folder.path)/none", folder.path, "\(folder.path)/pipe", "/dev/zero", ""] {
+            #expect(try worker.stamp(of: path) == nil && worker.contents(of: path) == nil, "\(path)")
+        }
+    }
+
+    @Test("one that is stopped costs the answer, and the next question a new process; a lost one likewise")
+    func hangs() throws {
+        try folder.write("a", [1])
+        let path = "\(folder.path)/a"
+        func process() throws -> pid_t { try #require(worker.process) }
+        _ = try worker.stamp(of: path)
+        kill(try process(), SIGSTOP)
+        #expect(throws: FileWorkerFailure.silent(seconds: 1)) { try worker.stamp(of: path) }
+        #expect(try worker.contents(of: path)?.bytes == [1])
+        kill(try process(), SIGKILL)
+        #expect(throws: FileWorkerFailure.lost) { try worker.stamp(of: path) }
+        #expect(try worker.stamp(of: path)?.bytes == 1)
+    }
+
+    @Test("one that cannot be started is an error")
+    func missing() {
+        let worker = FileWorker(program: "/nowhere", argument: "", timeoutSeconds: 1)
+        #expect(throws: FileWorkerFailure.cannotStart(errno: ENOENT)) { try worker.stamp(of: "/") }
+    }
+}
