@@ -46,12 +46,13 @@ fetch_wheel() {
         fail "checksum mismatch: $file is not the file this project was built with (expected SHA-256 $sha256). Run again to download it anew; if it happens twice, do not use it and please report it."
 }
 
-# choose_photos: sets `photos` to the folder that IMAGES names, or to the sample.
+# choose_photos: sets `photos` to the folder that IMAGES names, or to the catalogue of the tests.
 choose_photos() {
     photos=${IMAGES:-}
     if [ -z "$photos" ]; then
-        Scripts/fetch-sample
-        photos=demo/photos
+        Scripts/fetch-model
+        Scripts/make-test-fixtures
+        photos=$deps/test-catalogue
     fi
     [ -d "$photos" ] || fail "IMAGES=$photos is not a folder. Name the folder with your photos."
 }

@@ -102,7 +102,7 @@ package enum AgentError: Error, CustomStringConvertible {
         case .cannotConnect(let socket, let reason):
             "the running agent cannot be reached at \(socket): \(reason)"
         case .noAnswer(let socket, let seconds):
-            "the running agent gave no sign of life at \(socket) for \(String(format: "%g", seconds)) s (runtime.timeout_seconds): it is stopped, hangs, or the machine is very busy. 'imgrec-agent status' shows what the catalogue has; to start it again: systemctl restart imgrec-agent"
+            "the running agent gave no sign of life at \(socket) for \(String(format: "%g", seconds)) s (runtime.timeout_seconds): it is stopped, hangs, or the machine is very busy. If it stays so, start it again"
         case .remote(let message, _):
             message
         }

@@ -1,6 +1,7 @@
 import Catalogue
 import Foundation
 import Logging
+import Sandbox
 import ServiceLifecycle
 import Settings
 import Synchronization
@@ -11,6 +12,8 @@ import Watching
 package final class AgentService: Service {
     private let settingsFile: String
     private let executable: String
+    /// One for all loops: where it hangs, another would hang beside it.
+    private let tableWorker: FileWorker
     private let version: String
     private let log: Logger
     private let notifier: ServiceNotifier
@@ -19,7 +22,7 @@ package final class AgentService: Service {
     private let endings = AsyncStream.makeStream(of: Ending.self)
     private let isReloading = Atomic(false)
     private let listening = AsyncStream.makeStream(of: Void.self)
-    /// One for each SIGHUP; those that come while settings are being read are one.
+    /// SIGHUPs. All that come while settings are being read count as one.
     fileprivate let reloads = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     private struct Current {
@@ -46,11 +49,14 @@ package final class AgentService: Service {
     ) {
         self.settingsFile = settingsFile
         self.executable = executable
+        tableWorker = PatientTableFiles.worker(executable: executable)
         self.version = version
         self.log = log
         self.notifier = notifier
         let loop = WorkLoop(
-            settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor)
+            settings: settings, executable: executable, tableWorker: tableWorker, log: log,
+            notifier: notifier,
+            monitor: monitor)
         current = Mutex(Current(settings: settings, loop: loop))
     }
 
@@ -182,7 +188,7 @@ package final class AgentService: Service {
         notifier.reloading()
         defer { if !current.withLock({ $0.isStopping }) { notifier.ready() } }
         do throws(AgentError) {
-            let new = try inRooms { try Settings(file: settingsFile) }
+            let new = try await readSettings()
             let old = current.withLock { $0.settings }
             guard new != old else {
                 monitor.update { $0.settingsTrouble = nil }
@@ -203,17 +209,29 @@ package final class AgentService: Service {
         }
     }
 
+    private func readSettings() async throws(AgentError) -> Settings {
+        let file = settingsFile
+        return try await patiently { try Settings(file: file) }
+    }
+
     private func checkStart(_ settings: Settings) async throws(AgentError) {
-        let executable = executable
+        let (executable, worker) = (executable, tableWorker)
+        // It reads whole networks.
+        try await patiently {
+            let files = PatientTableFiles(worker, settings)
+            _ = try Reconciler(settings: settings, executable: executable, tableFiles: files)
+        }
+    }
+
+    /// Does what may wait for a disk.
+    private func patiently<Value: Sendable>(
+        _ body: @escaping @Sendable () throws -> Value
+    ) async throws(AgentError) -> Value {
         do {
-            // It reads whole networks.
-            try await onOwnThread {
-                let files = PatientTableFiles(settings: settings, executable: executable)
-                _ = try Reconciler(settings: settings, executable: executable, tableFiles: files)
-            }
+            return try await onOwnThread(body)
         } catch {
             let caught = error
-            try inRooms { throw caught }
+            return try inRooms { throw caught }
         }
     }
 
@@ -256,7 +274,9 @@ package final class AgentService: Service {
 
     private func begin(_ settings: Settings) async throws {
         let loop = WorkLoop(
-            settings: settings, executable: executable, log: log, notifier: notifier, monitor: monitor,
+            settings: settings, executable: executable, tableWorker: tableWorker, log: log,
+            notifier: notifier,
+            monitor: monitor,
             finished: current.withLock { $0.loop.takeFinished() })
         let isStopping = current.withLock { current in
             guard !current.isStopping else { return true }
@@ -278,7 +298,7 @@ package final class AgentService: Service {
             if isReloading.load(ordering: .acquiring) {
                 current.waiting.append(request)
             } else {
-                request.end(.failure(current.failure ?? .stopped))
+                request.end(.failure(current.failure ?? current.loop.failure ?? .stopped))
             }
         }
     }
@@ -286,8 +306,15 @@ package final class AgentService: Service {
     func status() throws -> StatusReport {
         let (settings, loop) = current.withLock { ($0.settings, $0.loop) }
         let (settling, watches) = (loop.settling, loop.watches)
-        // At the start, and while settings are read again, the loop has none open.
-        let catalogue = try loop.catalogue ?? Catalogue.forReading(stateFolder: settings.stateFolder)
+        if let catalogue = loop.catalogue, !catalogue.isInPlace {
+            // Its next round finds that out too, and ends it.
+            ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
+            throw AgentError.catalogue(.gone(file: catalogue.file))
+        }
+        // For a moment at the start, and while settings are read again, the loop has none open. One that cannot be read
+        // then is about to be brought up to date.
+        let read = try? Catalogue.forReading(stateFolder: settings.stateFolder)
+        let catalogue = loop.catalogue ?? read
         return try StatusReport(
             settings: settings, catalogue: catalogue,
             running: StatusReport.Running(
@@ -308,7 +335,8 @@ package final class AgentService: Service {
 
     var isWell: Bool {
         let now = monitor.current
-        return now.trouble == nil && now.phase != .stopping && now.phase != .starting
+        return now.trouble == nil && now.tableTrouble == nil && now.phase != .stopping
+            && now.phase != .starting
     }
 }
 

@@ -117,8 +117,10 @@ package struct ControlClient: ~Copyable {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard Glibc.poll(&poll, 1, Int32(timeout.seconds * 1000)) != 0 else {
-                guard takesLong, isAlive() else { throw failure(EAGAIN) }
+            let ready = Glibc.poll(&poll, 1, Int32(timeout.seconds * 1000))
+            if ready < 0 && errno == EINTR { continue }
+            guard ready > 0 else {
+                guard ready == 0, takesLong, isAlive() else { throw failure(ready < 0 ? errno : EAGAIN) }
                 continue
             }
             let count = read(descriptor, &buffer, buffer.count)
@@ -138,6 +140,12 @@ package struct ControlClient: ~Copyable {
             if refusal == nil { body(part) } else { refusal?.body.append(part) }
         }
         guard let refusal else { return }
+        // So many wait for an answer that nobody else is let in.
+        guard !refusal.line.contains(" 503 ") else { throw failure(EAGAIN) }
+        guard !refusal.line.contains(" 404 ") else {
+            throw .cannotConnect(
+                socket: socket, reason: "it is of another version than this command. Start it again")
+        }
         guard let failure = try? JSONDecoder().decode(Control.Failure.self, from: refusal.body) else {
             throw .cannotConnect(socket: socket, reason: "it answers: \(refusal.line)")
         }

@@ -18,6 +18,8 @@ struct ControlServer: Service {
 
     /// Between the end of a server that failed and the next one.
     private static let pause = Duration.seconds(1)
+    /// In seconds. Who asks knows how long to wait; removing millions of vectors takes long.
+    private static let longestAnswer: Double = 86_400
 
     private enum Event { case listening, ended }
 
@@ -67,7 +69,8 @@ struct ControlServer: Service {
     }
 
     private func makeServer() async -> HTTPServer {
-        let server = HTTPServer(address: .unix(path: path), logger: .disabled)
+        let server = HTTPServer(
+            address: .unix(path: path), timeout: Self.longestAnswer, logger: .disabled)
         await server.appendRoute("GET /status") { _ in
             try await looking { try answer(try agent.status()) }
         }
@@ -91,7 +94,8 @@ struct ControlServer: Service {
             let allows = request.query.contains { $0.name == "allow-mass-removal" && $0.value == "1" }
             return HTTPResponse(
                 statusCode: .ok, headers: [.contentType: "application/x-ndjson"],
-                body: HTTPBodySequence(from: ReconcileLines(agent: agent, allowsMassRemoval: allows)))
+                body: HTTPBodySequence(
+                    from: ReconcileLines(agent: agent, looks: looks, allowsMassRemoval: allows)))
         }
         return server
     }
@@ -99,12 +103,7 @@ struct ControlServer: Service {
     /// Answers from a thread that may wait for the disk; those that others share may not. Where too many wait already, and
     /// the disk perhaps does not answer at all, says so.
     private func looking(_ body: @escaping @Sendable () throws -> HTTPResponse) async throws -> HTTPResponse {
-        guard looks.begin() else {
-            return try refuse(
-                Control.Failure(
-                    message: "too many others wait for an answer: a disk may not answer", exitCode: .tryAgain),
-                .serviceUnavailable)
-        }
+        guard looks.begin() else { return try refuse(Looks.refusal, .serviceUnavailable) }
         do {
             return try await onOwnThread {
                 defer { looks.end() }
@@ -129,9 +128,11 @@ struct ControlServer: Service {
     }
 }
 
-/// Counts who is being answered from the disk.
+/// Counts who is being answered on a thread that may wait.
 private final class Looks: Sendable {
     private static let most = 16
+    static let refusal = Control.Failure(
+        message: "too many others wait for an answer: a disk may not answer", exitCode: .tryAgain)
     private let count = Mutex(0)
 
     func begin() -> Bool {
@@ -150,6 +151,7 @@ private struct ReconcileLines: AsyncBufferedSequence {
     typealias Element = UInt8
 
     let agent: AgentService
+    let looks: Looks
     let allowsMassRemoval: Bool
 
     func makeAsyncIterator() -> Iterator {
@@ -169,7 +171,15 @@ private struct ReconcileLines: AsyncBufferedSequence {
                 continuation.finish()
             }
         }
-        agent.ask(request)
+        if looks.begin() {
+            // It may wait for a lock, behind somebody who waits for a disk.
+            Thread { [agent, looks] in
+                agent.ask(request)
+                looks.end()
+            }.start()
+        } else {
+            request.end(.failure(.remote(message: Looks.refusal.message, Looks.refusal.exitCode)))
+        }
         return Iterator(lines: lines.makeAsyncIterator())
     }
 

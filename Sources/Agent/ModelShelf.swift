@@ -188,15 +188,13 @@ package struct ModelShelf {
     /// process, under the lock of the state folder.
     package func prune() throws(AgentError) -> [Pruned] {
         if let agent = try ControlClient(settings: settings) { return try agent.prune() }
-        guard FileManager.default.fileExists(atPath: settings.stateFolder) else {
+        // Nothing is made where there is nothing yet.
+        let catalogue = "\(settings.stateFolder)/\(Catalogue.fileName)"
+        guard FileManager.default.fileExists(atPath: catalogue) else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
         let lock = try StateLock(stateFolder: settings.stateFolder)
         defer { withExtendedLifetime(lock) {} }
-        // Nothing is made where there is nothing yet.
-        guard try inRooms({ try Catalogue.forReading(stateFolder: settings.stateFolder) }) != nil else {
-            throw .nothingYet(stateFolder: settings.stateFolder)
-        }
         return try Self.prune(try inRooms { try Catalogue(stateFolder: settings.stateFolder) })
     }
 

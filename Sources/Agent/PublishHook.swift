@@ -42,24 +42,52 @@ package struct PublishHook: Sendable {
         self.catalogue = catalogue
     }
 
+    /// What is to be told, in a file that is locked as long as somebody has it open.
+    private struct Handover: Sendable {
+        let input: FileDescriptor
+        let changes: [HookChange]
+    }
+
+    private enum Preparation: Sendable {
+        case handover(Handover)
+        case over(Outcome)
+    }
+
     /// Runs it once, if there is something to tell.
     ///
     /// - Parameter log: takes each line that it writes.
     /// - Throws: `CatalogueError`, or `AgentError` where the file for the changes cannot be written.
     func tell(log: @escaping @Sendable (String) -> Void) async throws -> Outcome {
+        let handover: Handover
+        switch try await onOwnThread({ try prepare() }) {
+        case .over(let outcome): return outcome
+        case .handover(let prepared): handover = prepared
+        }
+        defer { close(handover.input.rawValue) }
+        let run = HookRun(
+            command: settings.hook, input: handover.input, outputFolder: settings.outputFolder,
+            timeout: settings.hookTimeout)
+        if let failure = await run.run(log: log) { return .failed(failure) }
+        try await onOwnThread { try catalogue.noteTold(handover.changes) }
+        return .told(handover.changes.count)
+    }
+
+    /// Writes down what is to be told.
+    private func prepare() throws -> Preparation {
         let file = "\(settings.stateFolder)/\(Self.fileName)"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw AgentError.cannotWrite(file: file, reason: describe(errno)) }
-        defer { close(descriptor) }
+        var isHandedOver = false
+        defer { if !isHandedOver { close(descriptor) } }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else {
                 throw AgentError.cannotLock(file: file, reason: describe(errno))
             }
-            return .busy
+            return .over(.busy)
         }
         // Under the lock: another may just have told them.
         let changes = try catalogue.hookChanges()
-        guard !changes.isEmpty else { return .nothingToTell }
+        guard !changes.isEmpty else { return .over(.nothingToTell) }
         let input = FileDescriptor(rawValue: descriptor)
         do {
             guard ftruncate(descriptor, 0) == 0 else { throw Errno(rawValue: errno) }
@@ -68,12 +96,8 @@ package struct PublishHook: Sendable {
         } catch {
             throw AgentError.cannotWrite(file: file, reason: "\(error)")
         }
-        let run = HookRun(
-            command: settings.hook, input: input, outputFolder: settings.outputFolder,
-            timeout: settings.hookTimeout)
-        if let failure = await run.run(log: log) { return .failed(failure) }
-        try catalogue.noteTold(changes)
-        return .told(changes.count)
+        isHandedOver = true
+        return .handover(Handover(input: input, changes: changes))
     }
 
     /// Runs it at once, after one that was begun before has ended; for commands. SIGINT and SIGTERM end it.

@@ -78,6 +78,8 @@ package final class Reconciler {
     private var recentlyGone = RecentlyGone()
     /// As it was published last; nil where nothing was.
     var form: PublishedForm?
+    /// Why the table of attributes could not be looked at when files were published last, as it was known before.
+    var tableTrouble: String?
 
     /// The model that rounds were made with last: its networks stay loaded while what is opened is given up.
     var latest: ModelAtWork?
@@ -165,11 +167,16 @@ package final class Reconciler {
         }.report
     }
 
+    /// Opens what is there from now on, the catalogue among it.
+    func prepare() throws(AgentError) {
+        // Whoever starts a service wants to hear of it now, not with the first photo.
+        try inRooms { try open().publisher.checkMayWrite() }
+    }
+
     /// Opens everything, and publishes what an earlier run left due. Loads the network.
     package func start() throws(AgentError) {
+        try prepare()
         try inRooms {
-            // Whoever starts a service wants to hear of it now, not with the first photo.
-            try open().publisher.checkMayWrite()
             try open().work.network.begin()
             try open().work.workers.prepare()
             var report = ReconcileReport()

@@ -118,12 +118,25 @@ extension Reconciler {
     /// The form of documents, with the table of attributes as it is now.
     private func currentForm() throws(AgentError) -> PublishedForm {
         if let form {
-            var stamp: FileStamp?
-            if let file = settings.attributesFile { stamp = try tableFiles.stamp(of: file) }
-            // A running agent does not take a table that somebody is writing; it looks again.
-            let isEarly = keepsServing && stamp?.isYoung ?? false
-            if isEarly || stamp == form.stamp { return form }
+            do throws(AgentError) {
+                let stamp: FileStamp? =
+                    if let file = settings.attributesFile { try tableFiles.stamp(of: file) } else { nil }
+                tableTrouble = nil
+                // A running agent does not take a table that somebody is writing; it looks again.
+                let isEarly = keepsServing && stamp?.isYoung ?? false
+                if isEarly || stamp == form.stamp { return form }
+                return try newForm()
+            } catch {
+                // What is known of it goes on; it is looked at again.
+                guard case .tableNotReached = error, keepsServing else { throw error }
+                tableTrouble = error.description
+                return form
+            }
         }
+        return try newForm()
+    }
+
+    private func newForm() throws(AgentError) -> PublishedForm {
         let new = try PublishedForm(settings, tableFiles)
         form = new
         return new

@@ -51,6 +51,8 @@ final class ServiceMonitor: Sendable {
         /// What the processes that read photos have given up.
         var containment: Containment?
         var trouble: String?
+        /// Why the table of attributes cannot be looked at; files are as its last state says.
+        var tableTrouble: String?
         /// The model that is to take over.
         var coming: String?
         /// Why it cannot.

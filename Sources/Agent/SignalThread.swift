@@ -12,7 +12,7 @@ enum SignalThread {
     }
 
     /// A stop takes no longer than this, whatever the agent is at: everything is on disk, and the next start goes on.
-    static let longestStop = Duration.milliseconds(4500)
+    static let longestStop = Duration.seconds(4)
 
     /// From now on signals are events. The process ends `longestStop` after the first `stop`, if it has not by then.
     ///

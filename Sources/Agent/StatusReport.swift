@@ -122,12 +122,14 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package init(settings: Settings, silence: AgentError? = nil) throws(AgentError) {
         guard let catalogue = try inRooms({ try Catalogue.forReading(stateFolder: settings.stateFolder) })
         else {
-            throw .nothingYet(stateFolder: settings.stateFolder)
+            throw silence ?? .nothingYet(stateFolder: settings.stateFolder)
         }
         let filter = PhotoFilter(extensions: [], excludes: settings.imageExcludes)
         try self.init(
             settings: settings, catalogue: catalogue, running: nil, silence: silence, hook: .init(),
-            folders: (try? FolderScan(of: settings.imagesFolder, filter: filter))?.folderCount)
+            // What hangs the agent may hang whoever looks at the photos.
+            folders: silence == nil
+                ? (try? FolderScan(of: settings.imagesFolder, filter: filter))?.folderCount : nil)
     }
 
     /// - Parameter catalogue: nil where there is none yet.
@@ -206,7 +208,7 @@ extension StatusReport.Running {
         photosPerSecond = now.photosPerSecond
         heldBack = now.heldBack
         sandbox = now.containment?.text ?? "not started"
-        trouble = now.trouble
+        trouble = now.trouble ?? now.tableTrouble
         settingsTrouble = now.settingsTrouble
         changeTrouble = now.changeTrouble
         self.watches = StatusReport.Watches(

@@ -30,7 +30,7 @@ extension AgentError {
         case .catalogue(.cannotCreate): .cannotCreate
         case .catalogue(.damaged), .catalogue(.fromNewerVersion), .catalogue(.foreign): .dataError
         case .catalogue(.fromOlderVersion): .tryAgain
-        case .catalogue(.notAllowed): .noPermission
+        case .catalogue(.notAllowed), .catalogue(.noLog): .noPermission
         case .catalogue: .inputOutput
         case .model(.notFound), .model(.noManifest), .model(.missingFile): .unavailable
         case .model(.badManifest), .model(.damaged), .model(.wrongInterface): .dataError

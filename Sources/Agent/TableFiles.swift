@@ -31,16 +31,31 @@ final class PatientTableFiles: TableFiles {
     static let command = "look-at-files"
 
     private let worker: FileWorker
+    private let timeoutSeconds: Int
 
-    init(settings: Settings, executable: String) {
-        worker = FileWorker(
-            program: runnable(executable), argument: Self.command,
-            timeoutSeconds: settings.attributesTimeoutSeconds)
+    /// Starts nothing yet.
+    static func worker(executable: String) -> FileWorker {
+        FileWorker(program: runnable(executable), argument: command)
+    }
+
+    init(_ worker: FileWorker, _ settings: Settings) {
+        self.worker = worker
+        timeoutSeconds = settings.attributesTimeoutSeconds
     }
 
     func stamp(of file: String) throws(AgentError) -> FileStamp? {
+        try stamp(of: file, timeoutSeconds: timeoutSeconds, waits: true)
+    }
+
+    /// The same for somebody who cannot wait long.
+    func stampSoon(of file: String) throws(AgentError) -> FileStamp? {
+        try stamp(of: file, timeoutSeconds: 1, waits: false)
+    }
+
+    private func stamp(of file: String, timeoutSeconds: Int, waits: Bool) throws(AgentError) -> FileStamp? {
         do throws(FileWorkerFailure) {
-            return try worker.stamp(of: file).map(FileStamp.init)
+            return try worker.stamp(of: file, timeoutSeconds: timeoutSeconds, waits: waits)
+                .map(FileStamp.init)
         } catch {
             throw .tableNotReached(file: file, error)
         }
@@ -48,7 +63,9 @@ final class PatientTableFiles: TableFiles {
 
     func contents(of file: String) throws(AgentError) -> (stamp: FileStamp, bytes: Data)? {
         do throws(FileWorkerFailure) {
-            return try worker.contents(of: file).map { (FileStamp($0.stamp), Data($0.bytes)) }
+            return try worker.contents(of: file, timeoutSeconds: timeoutSeconds).map {
+                (FileStamp($0.stamp), Data($0.bytes))
+            }
         } catch {
             throw .tableNotReached(file: file, error)
         }

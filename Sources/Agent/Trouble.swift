@@ -20,8 +20,7 @@ struct Trouble {
     mutating func noteReturn() { hasReturned = true }
 
     mutating func noteSuccess() {
-        retryAt = nil
-        backOff = .zero
+        self = Trouble()
     }
 
     /// Whether it is time for another try.

@@ -2,6 +2,7 @@ import Catalogue
 import Foundation
 import Logging
 import Products
+import Sandbox
 import Settings
 import Synchronization
 import Systemd
@@ -27,6 +28,8 @@ final class WorkLoop: @unchecked Sendable {
         var isStopping = false
         /// No more requests are taken.
         var isClosed = false
+        /// Why it could not start.
+        var failure: AgentError?
         var hasEnded = false
         /// Called when it has.
         var onEnd: [@Sendable () -> Void] = []
@@ -88,7 +91,8 @@ final class WorkLoop: @unchecked Sendable {
 
     /// - Parameter finished: what an earlier loop left of photos that were changed, whatever their size and time say.
     init(
-        settings: Settings, executable: String, log: Logger, notifier: ServiceNotifier,
+        settings: Settings, executable: String, tableWorker: FileWorker, log: Logger,
+        notifier: ServiceNotifier,
         monitor: ServiceMonitor, finished: Set<ImagePath> = []
     ) {
         self.settings = settings
@@ -96,7 +100,7 @@ final class WorkLoop: @unchecked Sendable {
         self.log = log
         self.notifier = notifier
         self.monitor = monitor
-        tableFiles = PatientTableFiles(settings: settings, executable: executable)
+        tableFiles = PatientTableFiles(tableWorker, settings)
         changePace = ChangePace(percent: settings.backgroundPercent)
         journal = ServiceJournal(log: log, pollInterval: settings.pollInterval)
         let grouping = ProductGrouping(pattern: settings.productPattern)
@@ -142,15 +146,20 @@ final class WorkLoop: @unchecked Sendable {
                 ) {
                     [weak self] in self?.pulse($0)
                 }
+                try reconciler?.prepare()
+                openCatalogue.withLock { $0 = reconciler?.catalogue }
                 try reconciler?.start()
             } catch {
                 reconciler?.settle()
                 reconciler = nil  // and with it the locks
-                shared.withLock { $0.isClosed = true }
+                openCatalogue.withLock { $0 = nil }
+                shared.withLock {
+                    $0.isClosed = true
+                    $0.failure = error
+                }
                 onReady(.failure(error))
                 return noteEnd()
             }
-            openCatalogue.withLock { $0 = reconciler?.catalogue }
             let containment = reconciler?.containment
             monitor.update { $0.containment = containment }
             if !settings.isSandboxed {
@@ -166,6 +175,7 @@ final class WorkLoop: @unchecked Sendable {
             onReady(.success(()))
             let error = reconciler.flatMap { work($0) }
             hook?.stop()
+            hook = nil
             reconciler?.settle()
             reconciler = nil  // and with it the locks
             monitor.update { $0.phase = .stopping }
@@ -207,6 +217,9 @@ final class WorkLoop: @unchecked Sendable {
         }
         for one in waiting { one() }
     }
+
+    /// Why it could not start; nil where it could.
+    var failure: AgentError? { shared.withLock { $0.failure } }
 
     /// Asks for a comparison of everything. Returns false where the loop has ended and nobody will answer.
     func ask(_ request: ReconcileRequest) -> Bool {
@@ -258,10 +271,11 @@ final class WorkLoop: @unchecked Sendable {
         case silent
     }
 
-    private func lookAtTable() -> TableLook {
+    /// - Parameter isQuick: whether there is no time to wait for a slow disk.
+    private func lookAtTable(isQuick: Bool = false) -> TableLook {
         guard let file = settings.attributesFile else { return .known }
         do throws(AgentError) {
-            let stamp = try tableFiles.stamp(of: file)
+            let stamp = try isQuick ? tableFiles.stampSoon(of: file) : tableFiles.stamp(of: file)
             guard stamp != seenTable.withLock({ $0 }) else { return .known }
             return stamp?.isYoung ?? false ? .young : .due(stamp)
         } catch {
@@ -270,7 +284,7 @@ final class WorkLoop: @unchecked Sendable {
     }
 
     private var isTableNew: Bool {
-        switch lookAtTable() {
+        switch lookAtTable(isQuick: true) {
         case .known, .silent: false
         case .young, .due: true
         }
@@ -358,8 +372,9 @@ final class WorkLoop: @unchecked Sendable {
         }
         if backlogStart < backlog.count { return .backlog }
         if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
-        // What keeps it from being reached is found out when it is to be read.
-        if owesPublishing || isTableDue || table == .silent, !owesComparison { return .publish }
+        // That it cannot be reached, or can be again, is noted when files are published.
+        let isNews = (table == .silent) != (monitor.current.tableTrouble != nil)
+        if owesPublishing || isTableDue || isNews, !owesComparison { return .publish }
         return changePace.isDue(at: now) ? .prepareChange : nil
     }
 
@@ -408,6 +423,7 @@ final class WorkLoop: @unchecked Sendable {
         do throws(AgentError) {
             let round = try reconciler.round(scope, options)
             note(round, scope, looked, since: start)
+            if round.isPublished { noteTable(reconciler.tableTrouble) }
             // What was opened anew may have found that the settings name another model.
             if reconciler.change != nil, changePace.next == nil { changePace.tryNow() }
             return nil
@@ -565,6 +581,14 @@ final class WorkLoop: @unchecked Sendable {
         journal.note(round)
     }
 
+    private func noteTable(_ trouble: String?) {
+        let before = monitor.current.tableTrouble
+        guard trouble != before else { return }
+        if let trouble, before == nil { log.error("\(trouble). Files are as its last state says") }
+        if trouble == nil { log.notice("the table of attributes can be reached again") }
+        monitor.update { $0.tableTrouble = trouble }
+    }
+
     private func setHeldBack(_ count: Int, _ scope: Reconciler.Scope) {
         if count > 0 && heldBack == 0 {
             log.error(
@@ -616,6 +640,8 @@ final class WorkLoop: @unchecked Sendable {
                 watcher.state.isFolderThere ? .trouble : .waitingForFolder
             } else if !isThrough {
                 .working
+            } else if monitor.current.tableTrouble != nil {
+                .trouble
             } else {
                 heldBack > 0 ? .heldBack : .idle
             }
@@ -671,7 +697,7 @@ final class WorkLoop: @unchecked Sendable {
         switch now.phase {
         case .heldBack: text += "; \(now.heldBack) vanished at once and are kept until confirmed"
         case .waitingForFolder: text += "; the image folder is not there"
-        case .trouble: text += "; \(now.trouble ?? "trouble"), trying again"
+        case .trouble: text += "; \(now.trouble ?? now.tableTrouble ?? "trouble"), trying again"
         default: break
         }
         notifier.status(text)

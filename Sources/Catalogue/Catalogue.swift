@@ -56,31 +56,35 @@ package final class Catalogue: Sendable {
         let file = "\(stateFolder)/\(fileName)"
         guard access(file, F_OK) == 0 else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
-            throw .notAllowed(file: file, reason: String(cString: strerror(errno)))
+            throw CatalogueError(reading: file, errno: errno)
         }
         return try Catalogue(reading: file, stateFolder: stateFolder)
     }
 
     private init(reading file: String, stateFolder: String) throws(CatalogueError) {
-        guard access(file, R_OK) == 0 else {
-            throw .notAllowed(file: file, reason: String(cString: strerror(errno)))
-        }
+        guard access(file, R_OK) == 0 else { throw CatalogueError(reading: file, errno: errno) }
+        try Self.checkLog(file)
         self.file = file
         self.stateFolder = stateFolder
-        do {
-            try Self.checkOrigin(file)
-            database = try attempt(file) {
-                let pool = try DatabasePool(path: file, configuration: Self.configuration(isReadOnly: true))
-                guard try pool.read(Schema.migrator.hasCompletedMigrations) else {
-                    throw CatalogueError.fromOlderVersion(file: file)
-                }
-                return pool
+        try Self.checkOrigin(file)
+        database = try attempt(file) {
+            let pool = try DatabasePool(path: file, configuration: Self.configuration(isReadOnly: true))
+            guard try pool.read(Schema.migrator.hasCompletedMigrations) else {
+                throw CatalogueError.fromOlderVersion(file: file)
             }
-        } catch CatalogueError.cannotOpen where access(stateFolder, W_OK) != 0 {
-            // Its log, which an agent leaves beside it for readers, is not there: it was copied, or left by an older version.
-            throw .notAllowed(file: file, reason: "\(Self.fileName)-wal and -shm are not beside it")
+            return pool
         }
         identity = FileIdentity(of: file)
+    }
+
+    /// Nothing can be read without the log and its index. SQLite makes them where they are missing; those that another than the
+    /// owner made the agent could not write to.
+    private static func checkLog(_ file: String) throws(CatalogueError) {
+        var status = stat()
+        guard stat(file, &status) == 0, geteuid() != 0, geteuid() != status.st_uid else { return }
+        guard access("\(file)-wal", R_OK) == 0, access("\(file)-shm", R_OK) == 0 else {
+            throw .noLog(file: file)
+        }
     }
 
     /// Refuses what a newer version made, and what is not ours at all.

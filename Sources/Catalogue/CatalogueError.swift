@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 
 /// Why the catalogue cannot be used.
 package enum CatalogueError: Error, Hashable, CustomStringConvertible {
@@ -12,6 +13,8 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
     case cannotOpen(file: String, message: String)
     /// This user may not read it.
     case notAllowed(file: String, reason: String)
+    /// Its log and the log's index are not beside it, and this user may not make them.
+    case noLog(file: String)
     /// Deleted or replaced while it was open.
     case gone(file: String)
     case failed(file: String, message: String)
@@ -26,6 +29,14 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
             self = .cannotOpen(file: file, message: error.message ?? "\(error)")
         default: self = .failed(file: file, message: "\(error)")
         }
+    }
+
+    /// - Parameter errno: why it cannot be read.
+    init(reading file: String, errno number: Int32) {
+        let reason = String(cString: strerror(number))
+        self =
+            number == EACCES || number == EPERM
+            ? .notAllowed(file: file, reason: reason) : .failed(file: file, message: reason)
     }
 
     package var description: String {
@@ -46,6 +57,8 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
             "\(file) cannot be opened: \(message). Make it readable and writable for the user that runs imgrec-agent."
         case .notAllowed(let file, let reason):
             "\(file) cannot be read: \(reason). Run this as the user that the state folder belongs to, as root, or as a member of its group."
+        case .noLog(let file):
+            "\(file) cannot be read by this user: its log (-wal, -shm) is not beside it, as after a copy or an older version. Start the agent once, which makes it, or run this as the user that the file belongs to."
         case .gone(let file):
             "\(file) was deleted or replaced while the agent was running. Start it again: what is missing is made anew from the photos."
         case .vectors(let file, let reason):

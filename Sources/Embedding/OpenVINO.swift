@@ -169,7 +169,7 @@ private struct Network: ~Copyable {
             "making a shape",
             ov_partial_shape_create_static(Int64(shape.count), shape.map(Int64.init), &partial))
         defer { ov_partial_shape_free(&partial) }
-        let status = Calls.all.make { ov_model_reshape_input_by_name(self.model, input, partial) }.status
+        let status = Calls.all.tryOnce { ov_model_reshape_input_by_name(self.model, input, partial) }
         guard status == OK else {
             throw .wrongInterface(
                 model: model, reason: "its input \(input) cannot be given the shape \(shape)")
@@ -226,7 +226,7 @@ private struct Network: ~Copyable {
             defer { ov_output_const_port_free(port) }
             var name: UnsafeMutablePointer<CChar>?
             // A port need not have a name.
-            let isNamed = Calls.all.make { ov_port_get_any_name(port, &name) }.status == OK
+            let isNamed = Calls.all.tryOnce { ov_port_get_any_name(port, &name) } == OK
             defer { if isNamed { ov_free(name) } }
             var type = DYNAMIC
             try check("reading a type", ov_port_get_element_type(port, &type))
@@ -284,6 +284,13 @@ private final class Calls: Sendable {
         let status = pthread_rwlock_init(lock, &attributes)
         pthread_rwlockattr_destroy(&attributes)
         precondition(status == 0, "there is no lock: \(String(cString: strerror(status)))")
+    }
+
+    /// Makes a call that may fail without anything being wrong.
+    func tryOnce(_ call: () -> ov_status_e) -> ov_status_e {
+        pthread_rwlock_rdlock(lock)
+        defer { pthread_rwlock_unlock(lock) }
+        return call()
     }
 
     /// Makes a call: what it came to, and where it failed twice what OpenVINO says of that.

@@ -23,14 +23,12 @@ package final class FileWorker: Sendable {
 
     private let program: String
     private let argument: String
-    private let timeoutSeconds: Int
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - program: what to run; `argument` has it call `FileWorkerMain.run`.
-    ///   - timeoutSeconds: how long an answer may take.
-    package init(program: String, argument: String, timeoutSeconds: Int) {
-        (self.program, self.argument, self.timeoutSeconds) = (program, argument, timeoutSeconds)
+    ///   - program: what to run, when it is first asked; `argument` has it call `FileWorkerMain.run`.
+    package init(program: String, argument: String) {
+        (self.program, self.argument) = (program, argument)
     }
 
     deinit {
@@ -44,15 +42,25 @@ package final class FileWorker: Sendable {
     var process: pid_t? { state.withLock { $0.running?.process } }
 
     /// What a file is like now; nil where there is none, or something else than a file.
-    package func stamp(of path: String) throws(FileWorkerFailure) -> Stamp? {
-        try ask(.stamp, path) { (next) throws(FileWorkerFailure) in
+    ///
+    /// - Parameters:
+    ///   - timeoutSeconds: how long the answer may take.
+    ///   - waits: whether to wait for the answer to another's question first; else that is silence too.
+    package func stamp(
+        of path: String, timeoutSeconds: Int, waits: Bool = true
+    ) throws(FileWorkerFailure) -> Stamp? {
+        try ask(.stamp, path, timeoutSeconds, waits: waits) { (next) throws(FileWorkerFailure) in
             try Self.stamp(in: try next())
         }
     }
 
     /// A file's bytes, and what it was like before they were read; nil where there is none that can be read.
-    package func contents(of path: String) throws(FileWorkerFailure) -> (stamp: Stamp, bytes: [UInt8])? {
-        try ask(.contents, path) { (next) throws(FileWorkerFailure) in
+    ///
+    /// - Parameter timeoutSeconds: how long each part of the answer, of 64 kB, may take.
+    package func contents(
+        of path: String, timeoutSeconds: Int
+    ) throws(FileWorkerFailure) -> (stamp: Stamp, bytes: [UInt8])? {
+        try ask(.contents, path, timeoutSeconds) { (next) throws(FileWorkerFailure) in
             guard let stamp = try Self.stamp(in: try next()) else { return nil }
             var bytes: [UInt8] = []
             while true {
@@ -82,24 +90,26 @@ package final class FileWorker: Sendable {
     }
 
     private func ask<Value: Sendable>(
-        _ question: FileWorkerMain.Question, _ path: String,
+        _ question: FileWorkerMain.Question, _ path: String, _ timeoutSeconds: Int, waits: Bool = true,
         _ take: (() throws(FileWorkerFailure) -> [UInt8]) throws(FileWorkerFailure) -> Value
     ) throws(FileWorkerFailure) -> Value {
-        let result = state.withLock { state -> Result<Value, FileWorkerFailure> in
+        func answer(_ state: inout State) -> Result<Value, FileWorkerFailure> {
             do throws(FileWorkerFailure) {
-                return .success(try exchange(&state, [question.rawValue] + Array(path.utf8), take))
+                return .success(
+                    try exchange(&state, [question.rawValue] + Array(path.utf8), timeoutSeconds, take))
             } catch {
                 return .failure(error)
             }
         }
-        return try result.get()
+        let result = waits ? state.withLock { answer(&$0) } : state.withLockIfAvailable { answer(&$0) }
+        return try (result ?? .failure(.silent(seconds: 0))).get()
     }
 
     private func exchange<Value>(
-        _ state: inout State, _ question: [UInt8],
+        _ state: inout State, _ question: [UInt8], _ timeoutSeconds: Int,
         _ take: (() throws(FileWorkerFailure) -> [UInt8]) throws(FileWorkerFailure) -> Value
     ) throws(FileWorkerFailure) -> Value {
-        let running = try start(&state)
+        let running = try start(&state, timeoutSeconds)
         do throws(FileWorkerFailure) {
             guard Message.send(question, to: running.channel) else { throw .lost }
             return try take { () throws(FileWorkerFailure) in
@@ -117,7 +127,9 @@ package final class FileWorker: Sendable {
         }
     }
 
-    private func start(_ state: inout State) throws(FileWorkerFailure) -> (process: pid_t, channel: Int32) {
+    private func start(_ state: inout State, _ timeoutSeconds: Int) throws(FileWorkerFailure) -> (
+        process: pid_t, channel: Int32
+    ) {
         if let running = state.running { return running }
         if let hanging = state.hanging {
             // Another would hang as well.

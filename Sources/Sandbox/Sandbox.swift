@@ -6,7 +6,7 @@
 // message is at most so long, and memory that is shared neither shrinks nor grows. What it says of a photo may be
 // wrong where an earlier photo has taken it over; so one that met a damaged photo answers no more questions.
 //
-// A `FileWorker` is one, not contained, that looks at files whose disk may not answer.
+// A `FileWorker` is a process too, but not contained: it looks at files whose disk may not answer.
 //
 // This room knows bytes. What they mean is the business of whoever asks and of whoever serves.
 

@@ -111,7 +111,7 @@ extension SettingsKey {
         "A CSV file with a column \"product\" and others, such as title, url and price, which the files then give of each "
             + "product as its attributes. A running agent notices when it changes.")
     static let attributesTimeout = SettingsKey(
-        "output", "attributes_timeout_seconds", .integer(1...3600), default: "5",
+        "output", "attributes_timeout_seconds", .integer(1...60), default: "5",
         "How long a running agent waits for the disk that the table is on before it reports that it does not answer."
     )
     static let component = SettingsKey(

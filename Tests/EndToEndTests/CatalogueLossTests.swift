@@ -100,10 +100,7 @@ struct CatalogueLossTests {
         let folder = try TemporaryFolder()
         let library = "\(folder.path)/power_cut.so"
         let source = "\(Repository.root)/Tests/PowerCut/power_cut.c"
-        let made = try Shop.run([
-            "clang", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source,
-        ])
-        guard made.code == 0 else { throw Shop.Failure(message: made.errors) }
+        try Shop.compile(source, to: library, "-shared -fPIC")
         return (folder, library)
     }
 

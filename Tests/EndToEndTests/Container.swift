@@ -85,7 +85,7 @@ final class Container: @unchecked Sendable {  // nothing changes after init
     @discardableResult
     func attempt(_ script: String) throws -> Shop.Result {
         try Shop.run([
-            "timeout", "120", "nsenter", "--target", leader, "--mount", "--uts", "--ipc", "--net", "--pid",
+            "timeout", "600", "nsenter", "--target", leader, "--mount", "--uts", "--ipc", "--net", "--pid",
             "--cgroup", "--root", "--wd", "--", "bash", "-e", "-u", "-c", script,
         ])
     }

@@ -69,17 +69,7 @@ struct HostilePhotoTests {
     )
     func folder() throws {
         let shop = try Shop(perCategory: nil)
-        // 1,000 good ones: each of the catalogue's under two or three names, a comment making each a content of its own.
-        let good = try manager.subpathsOfDirectory(atPath: shop.photos).filter { $0.hasSuffix(".jpg") }
-            .sorted()
-        for index in 0..<1000 - good.count {
-            let bytes = try Data(
-                contentsOf: URL(fileURLWithPath: "\(shop.photos)/\(good[index % good.count])"))
-            let note = Array("copy \(index)".utf8)
-            try shop.folder.write(
-                "photos/more/\(index).jpg",
-                bytes.prefix(2) + [0xFF, 0xFE, 0, UInt8(note.count + 2)] + note + bytes.dropFirst(2))
-        }
+        try shop.multiply(to: 1000)
         let agent = try RunningAgent(shop)
         try agent.wait()
         let before = try shop.files()

@@ -49,6 +49,28 @@ struct ReadingTests {
         #expect(try Shop.run([Shop.binary] + command + ["--config", shop.settings]).code == 0)
     }
 
+    @Test("an agent that is started brings an older catalogue up to date, and is asked how it is meanwhile")
+    func upgrade() throws {
+        let shop = try Shop(perCategory: 2)
+        #expect(try shop.run("reconcile").code == 0)
+        let files = try shop.files()
+        try change(
+            shop,
+            """
+            database.execute("DROP TABLE hook_change")
+            database.execute("DELETE FROM grdb_migrations WHERE identifier = '6'")
+            """)
+        #expect(try shop.run("models", "prune").code == 0)
+        try change(
+            shop,
+            "database.execute(\"DELETE FROM grdb_migrations WHERE identifier = '6'\"); database.execute('DROP TABLE hook_change')"
+        )
+        let agent = try RunningAgent(shop)
+        #expect(try agent.status().products == 20)
+        #expect(try agent.wait().code == 0)
+        #expect(try shop.files() == files)
+    }
+
     @Test(
         "leave somebody else's database as it is",
         arguments: commands + [["reconcile"], ["models", "prune"]])

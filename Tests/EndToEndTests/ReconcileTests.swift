@@ -241,7 +241,7 @@ struct ReconcileTests {
     /// the removal of what was put aside. SQLite writes with pwrite64 and flushes with fdatasync; files are put aside with
     /// openat, and get their names with renameat.
     private static let moments: [(call: String, number: Int)] = [
-        ("mkdir", 1), ("pwrite64", 1), ("pwrite64", 20), ("pwrite64", 60), ("pwrite64", 120),
+        ("flock", 1), ("pwrite64", 1), ("pwrite64", 20), ("pwrite64", 60), ("pwrite64", 120),
         ("fdatasync", 1),
         ("fdatasync", 2), ("mkdirat", 1), ("renameat", 1), ("renameat", 60), ("renameat", 120),
         ("renameat", 121),

@@ -35,6 +35,18 @@ final class Shop: Sendable {
         try configure(extra)
     }
 
+    /// Adds photos until there are so many: those of the catalogue again, a comment making each a content of its own.
+    func multiply(to count: Int) throws {
+        for index in 0..<count - Repository.photos.count {
+            let path = Repository.photos[index % Repository.photos.count]
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(Repository.catalogue)/\(path)"))
+            let note = Array("copy \(index)".utf8)
+            try folder.write(
+                "photos/more/\(index).jpg",
+                bytes.prefix(2) + [0xFF, 0xFE, 0, UInt8(note.count + 2)] + note + bytes.dropFirst(2))
+        }
+    }
+
     /// - Parameters: lines for the settings file, and for its tables of images and output.
     func configure(_ extra: String, images: String = "", output: String = "") throws {
         let text = """
@@ -81,6 +93,18 @@ final class Shop: Sendable {
         return Result(
             code: process.process.terminationStatus, output: String(decoding: output, as: UTF8.self),
             errors: String(decoding: errors.take(), as: UTF8.self))
+    }
+
+    /// Makes a program of a C file, with the compiler that Swift brings.
+    static func compile(_ source: String, to program: String, _ options: String) throws {
+        let result = try run([
+            "sh", "-c",
+            """
+            PATH="$(dirname "$(readlink -f "$(command -v swift)")"):$PATH"
+            exec clang -Wall -Werror -O1 -o "$1" "$2" \(options)
+            """, "sh", program, source,
+        ])
+        guard result.code == 0 else { throw Failure(message: result.errors) }
     }
 
     struct Running {

@@ -3,6 +3,9 @@ import Glibc
 import TestSupport
 import Testing
 
+private let needsRoot: Comment =
+    "SKIPPED, NOT TESTED: a file system that does not answer can be mounted by root only. Run the tests as root."
+
 /// SIGTERM ends the agent within five seconds, whatever hangs.
 @Suite("Asked to stop", .serialized, .underUsualKernelLimits)
 struct StoppingTests {
@@ -30,12 +33,7 @@ struct StoppingTests {
             try FileManager.default.createDirectory(
                 atPath: "\(folder)/mnt", withIntermediateDirectories: true)
             let source = "\(Repository.root)/Tests/SilentDisk/silent_disk.c"
-            let made = try Shop.run([
-                "sh", "-c",
-                "clang -Wall -Werror -O1 -o \"$1\" \"$2\" $(pkg-config --cflags --libs fuse3)", "sh",
-                "\(folder)/silent_disk", source,
-            ])
-            guard made.code == 0 else { throw Shop.Failure(message: made.errors) }
+            try Shop.compile(source, to: "\(folder)/silent_disk", "$(pkg-config --cflags --libs fuse3)")
             process = try Shop.start(["\(folder)/silent_disk", "-f", "\(folder)/mnt"]).process
             let table = "\(folder)/mnt/products.csv"
             guard eventually({ FileManager.default.fileExists(atPath: table) }) else {
@@ -63,10 +61,7 @@ struct StoppingTests {
 
     @Test(
         "a table of attributes on a disk that does not answer is trouble, and keeps the agent from nothing else",
-        .enabled(
-            if: geteuid() == 0,
-            "SKIPPED, NOT TESTED: a file system that does not answer can be mounted by root only. Run the tests as root."
-        ))
+        .enabled(if: geteuid() == 0, needsRoot))
     func hungTable() throws {
         let shop = try Shop(perCategory: 1)
         let disk = try SilentDisk(beside: shop)
@@ -82,6 +77,12 @@ struct StoppingTests {
                 try agent.status().running?.trouble?.contains("output.attributes_timeout_seconds") == true
             })
         #expect(try shop.files() == before)
+        // What is known of it goes on, and so does everything else.
+        try manager.copyItem(
+            atPath: "\(Repository.catalogue)/bird/bird-002.jpg", toPath: "\(shop.photos)/new.jpg")
+        #expect(eventually { manager.fileExists(atPath: "\(shop.output)/products/new.json") })
+        let own = try Data(contentsOf: URL(fileURLWithPath: "\(shop.output)/products/bird/bird-001.json"))
+        #expect(String(decoding: own, as: UTF8.self).contains("A bird"))
         // It answers again.
         disk.isSilent = false
         #expect(try eventually { try agent.status().running?.state == "idle" })
@@ -98,10 +99,7 @@ struct StoppingTests {
 
     @Test(
         "it ends while its photos lie on a mount that does not answer",
-        .enabled(
-            if: geteuid() == 0,
-            "SKIPPED, NOT TESTED: a file system that does not answer can be mounted by root only. Run the tests as root."
-        ))
+        .enabled(if: geteuid() == 0, needsRoot))
     func hungPhotos() throws {
         let shop = try Shop(perCategory: 1)
         let behind = "\(shop.folder.path)/behind"
@@ -119,7 +117,7 @@ struct StoppingTests {
         // Its server is stopped: questions wait for it.
         kill(mount.processIdentifier, SIGSTOP)
         let asking = try Shop.start([Shop.binary, "reconcile", "--config", shop.settings]).process
-        usleep(1_000_000)
+        #expect(try eventually { try agent.status().running?.state == "working" })
         #expect(stops(agent.process))
         asking.waitUntilExit()
     }
@@ -127,19 +125,21 @@ struct StoppingTests {
     @Test("it ends while a pattern takes exponential time")
     func hungPattern() throws {
         let shop = try Shop(perCategory: 0)
-        try shop.configure("", images: "product_pattern = '^((?:[a-z0-9]+-?)+)_[0-9]+[.]jpg$'\n")
+        try shop.configure(
+            "[runtime]\ntimeout_seconds = 1\n",
+            images: "product_pattern = '^((?:[a-z0-9]+-?)+)_[0-9]+[.]jpg$'\n")
         let agent = try RunningAgent(shop)
         try agent.wait()
         let photo = "\(Repository.catalogue)/bird/bird-001.jpg"
         try manager.copyItem(
             atPath: photo, toPath: "\(shop.photos)/blue-summer-dress-with-a-long-name-2024-final.jpg")
-        usleep(500_000)
+        #expect(try eventually { try isSilent(shop) })
         #expect(stops(agent.process))
     }
 
     @Test("it ends while clients send lines without end, or nothing")
     func hungClients() throws {
-        let shop = try Shop(perCategory: 1)
+        let shop = try Shop(perCategory: 1, extra: "[runtime]\ntimeout_seconds = 1\n")
         let agent = try RunningAgent(shop)
         try agent.wait()
         let clients = try Shop.start([
@@ -160,13 +160,13 @@ struct StoppingTests {
             """, "\(shop.state)/control.socket",
         ])
         #expect(String(decoding: clients.output.availableData, as: UTF8.self).hasPrefix("connected"))
-        usleep(1_000_000)
+        #expect(try eventually { try isSilent(shop) })
         #expect(stops(agent.process))
         kill(clients.process.processIdentifier, SIGKILL)
         clients.process.waitUntilExit()
     }
 
-    @Test("it ends while the hook does not want to end")
+    @Test("it ends while the hook ignores SIGTERM")
     func hungHook() throws {
         let shop = try Shop(perCategory: 1)
         try shop.folder.write(
@@ -192,10 +192,26 @@ struct StoppingTests {
             atPath: "\(Repository.catalogue)/bird/bird-002.jpg", toPath: "\(shop.photos)/new.jpg")
         #expect(try eventually { try agent.status().running?.state == "working" })
         #expect(stops(agent.process))
-        #expect(eventually { workers.allSatisfy { kill($0, 0) != 0 } })
+        #expect(eventually { workers.allSatisfy { !isAlive($0) } })
+    }
+
+    /// Whether a process is there and has not ended: somebody may still have to be told of its end.
+    private func isAlive(_ process: pid_t) -> Bool {
+        let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        return status.map { !$0.contains(") Z ") } ?? false
     }
 
     // MARK: While it does not answer
+
+    private struct Status: Decodable {
+        let running: LiveStatus.Running?
+        let silence: String?
+        let products: Int
+    }
+
+    private func isSilent(_ shop: Shop) throws -> Bool {
+        try shop.run("status", "--json").json(Status.self).silence != nil
+    }
 
     @Test(
         "an agent that is stopped by a signal keeps nobody waiting: status has the catalogue, the others say why"
@@ -206,11 +222,6 @@ struct StoppingTests {
         try agent.wait()
         agent.signal(SIGSTOP)
         defer { agent.signal(SIGCONT) }
-        struct Status: Decodable {
-            let running: LiveStatus.Running?
-            let silence: String?
-            let products: Int
-        }
         let status: Status = try shop.run("status", "--json").json()
         #expect(status.running == nil && status.products == 10)
         #expect(status.silence?.contains("runtime.timeout_seconds") == true)
@@ -239,9 +250,29 @@ struct StoppingTests {
             """, "\(shop.state)/control.socket", Shop.binary, "status", "--config", shop.settings,
         ])
         #expect(crowd.output == "full\n" && crowd.code == 0 && crowd.errors.contains("does not answer"))
-        // One that works long and answers is waited for, also while nothing is said.
-        agent.signal(SIGCONT)
-        #expect(try shop.run("wait").code == 0)
+    }
+
+    @Test("an agent that works long without a word, and is alive, is waited for")
+    func busy() throws {
+        let shop = try Shop(
+            perCategory: 1, extra: "[workers]\ntimeout_seconds = 600\n[runtime]\ntimeout_seconds = 1\n")
+        let agent = try RunningAgent(shop)
+        #expect(try eventually { try shop.run("wait").code == 0 })
+        let workers = try Shop.run(["pgrep", "-P", "\(agent.process.processIdentifier)"]).output
+            .split(separator: "\n").compactMap { Int32($0) }
+        for worker in workers { kill(worker, SIGSTOP) }
+        try manager.copyItem(
+            atPath: "\(Repository.catalogue)/bird/bird-002.jpg", toPath: "\(shop.photos)/new.jpg")
+        let waiting = try Shop.start([Shop.binary, "wait", "--config", shop.settings]).process
+        // Some times as long as it may be silent without being asked whether it is alive.
+        let end = ContinuousClock.now + .seconds(6)
+        while waiting.isRunning, ContinuousClock.now < end { usleep(50_000) }
+        #expect(waiting.isRunning)
+        for worker in workers { kill(worker, SIGCONT) }
+        waiting.waitUntilExit()
+        #expect(waiting.terminationStatus == 0)
+        #expect(manager.fileExists(atPath: "\(shop.output)/products/new.json"))
+        #expect(agent.stop() == 0)
     }
 
     @Test("who asks for something during a start that fails is told why")
@@ -292,7 +323,7 @@ struct StoppingTests {
     func unread() throws {
         let shop = try Shop(perCategory: 1)
         let pipeline = try Shop.start([
-            "sh", "-c", "'\(Shop.binary)' run --config '\(shop.settings)' 2>&1 | head -1",
+            "sh", "-c", "\"$1\" run --config \"$2\" 2>&1 | head -1", "sh", Shop.binary, shop.settings,
         ])
         defer {
             _ = try? Shop.run(["pkill", "-f", "run --config \(shop.settings)"])

@@ -8,7 +8,7 @@ Everything is made from real photos, at test time, by the libraries themselves; 
 
 FIXTURES/imaging.json    [{file, picture, width, height, fit, shortSide, filter, trim, background, tolerance, average}]:
                          a photo, and the RGB bytes that Pillow makes of it for a model of that shape
-FIXTURES/enlarged/        every photo, some times as wide and high
+FIXTURES/enlarged/        every photo, enlarged to 1,200 pixels on its short side
 FIXTURES/broken/, slow/   photos that are refused, and one that takes long
 FIXTURES/embeddings.json [{photo, reference, onnxRuntime}]: for each photo, the unit vector of Pillow and
                          OpenVINO, and for some that of ONNX Runtime

@@ -13,7 +13,16 @@ struct FileWorkerTests {
     init() throws {
         folder = try TemporaryFolder()
         worker = FileWorker(
-            program: Repository.built("SandboxProbe"), argument: "look-at-files", timeoutSeconds: 1)
+            program: Repository.built("SandboxProbe"), argument: "look-at-files")
+    }
+
+    private func look(_ path: String) throws(FileWorkerFailure) -> FileWorker.Stamp? {
+        try worker.stamp(of: path, timeoutSeconds: 60)
+    }
+
+    private func read(_ path: String) throws(FileWorkerFailure) -> (stamp: FileWorker.Stamp, bytes: [UInt8])?
+    {
+        try worker.contents(of: path, timeoutSeconds: 60)
     }
 
     @Test("gives a file's bytes and stamp, however long it is", arguments: [0, 1, 65_535, 65_536, 3_000_000])
@@ -24,21 +33,21 @@ struct FileWorkerTests {
         let path = "\(folder.path)/a b\u{E4}.csv"
         var status = stat()
         #expect(stat(path, &status) == 0)
-        let stamp = try #require(try worker.stamp(of: path))
+        let stamp = try #require(try look(path))
         #expect(
             stamp.bytes == count && stamp.seconds == status.st_mtim.tv_sec
                 && stamp.nanoseconds == status.st_mtim.tv_nsec)
-        let found = try #require(try worker.contents(of: path))
+        let found = try #require(try read(path))
         #expect(found.stamp == stamp && found.bytes == bytes)
         // One answer does not run into the next.
-        #expect(try worker.stamp(of: path) == stamp)
+        #expect(try look(path) == stamp)
     }
 
     @Test("says so where there is no file, or something else, or one that may not be read")
     func nothing() throws {
         #expect(mkfifo("\(folder.path)/pipe", 0o600) == 0)
         for path in ["\(folder.path)/none", folder.path, "\(folder.path)/pipe", "/dev/zero", ""] {
-            #expect(try worker.stamp(of: path) == nil && worker.contents(of: path) == nil, "\(path)")
+            #expect(try look(path) == nil && read(path) == nil, "\(path)")
         }
     }
 
@@ -47,18 +56,22 @@ struct FileWorkerTests {
         try folder.write("a", [1])
         let path = "\(folder.path)/a"
         func process() throws -> pid_t { try #require(worker.process) }
-        _ = try worker.stamp(of: path)
+        _ = try look(path)
         kill(try process(), SIGSTOP)
-        #expect(throws: FileWorkerFailure.silent(seconds: 1)) { try worker.stamp(of: path) }
-        #expect(try worker.contents(of: path)?.bytes == [1])
+        #expect(throws: FileWorkerFailure.silent(seconds: 1)) {
+            try worker.stamp(of: path, timeoutSeconds: 1)
+        }
+        #expect(try read(path)?.bytes == [1])
         kill(try process(), SIGKILL)
-        #expect(throws: FileWorkerFailure.lost) { try worker.stamp(of: path) }
-        #expect(try worker.stamp(of: path)?.bytes == 1)
+        #expect(throws: FileWorkerFailure.lost) { try look(path) }
+        #expect(try look(path)?.bytes == 1)
     }
 
     @Test("one that cannot be started is an error")
     func missing() {
-        let worker = FileWorker(program: "/nowhere", argument: "", timeoutSeconds: 1)
-        #expect(throws: FileWorkerFailure.cannotStart(errno: ENOENT)) { try worker.stamp(of: "/") }
+        let worker = FileWorker(program: "/nowhere", argument: "")
+        #expect(throws: FileWorkerFailure.cannotStart(errno: ENOENT)) {
+            try worker.stamp(of: "/", timeoutSeconds: 60)
+        }
     }
 }
