@@ -124,6 +124,7 @@ struct VerifyTests {
     func beside() throws {
         let shop = try Shop(perCategory: 4)
         let agent = try RunningAgent(shop)
+        try agent.wait()
         for number in 0..<12 {
             try FileManager.default.copyItem(
                 atPath: "\(shop.photos)/bird/bird-001.jpg", toPath: "\(shop.photos)/bird/new-\(number).jpg")
