@@ -56,12 +56,13 @@ struct FolderWatcherTests {
 
     /// Writes photos into a folder until one is reported as such: that the folder came is reported before it is watched.
     private func isWatched(_ path: String, _ reports: Reports) throws -> Bool {
-        var number = 0
+        var written = 0
         return try eventually {
-            number += 1
-            let name = "\(path)/watched-\(number).jpg"
-            try folder.write("photos/\(name)", [1])
-            return reports.take(before: photo(name, .finished)) != nil
+            written += 1
+            try folder.write("photos/\(path)/watched-\(written).jpg", [1])
+            return reports.take { change in
+                (1...written).contains { photo("\(path)/watched-\($0).jpg", .finished)(change) }
+            } != nil
         }
     }
 
