@@ -13,7 +13,7 @@ help:
 	@echo 'make uninstall         take that away again'
 	@echo 'make check             format, build and unit tests, in some minutes'
 	@echo 'make test              run every test'
-	@echo 'make test-all          also on a busy machine, compared with Keras and PyTorch, and with 5,000 products'
+	@echo 'make test-all          also under load, against Keras and PyTorch, and a change of model with 5,000 products'
 	@echo 'make test-under-load   run the tests while both cores are busy with 16 other things'
 	@echo 'make compare           compare models with Keras and PyTorch, over real photos'
 	@echo 'make test-sanitized     run the imaging tests with the address sanitizer'

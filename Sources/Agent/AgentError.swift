@@ -79,6 +79,8 @@ package enum AgentError: Error, CustomStringConvertible {
             "\(file) cannot be reached: its disk did not answer for \(seconds) s (output.attributes_timeout_seconds). Is it mounted, and its server there?"
         case .tableNotReached(let file, .lost):
             "\(file) cannot be reached: the process that looks at it ended"
+        case .tableNotReached(let file, .failed(let number)):
+            "\(file) cannot be reached: \(String(cString: strerror(number))). Is its disk mounted, and its server there?"
         case .tableNotReached(let file, .cannotStart(let number)):
             "\(file) cannot be reached: no process can be started to look at it: \(String(cString: strerror(number)))"
         case .nothingToEvaluate(let reason):

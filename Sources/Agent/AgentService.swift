@@ -12,7 +12,7 @@ import Watching
 package final class AgentService: Service {
     private let settingsFile: String
     private let executable: String
-    /// One for all loops: where it hangs, another would hang beside it.
+    /// One for all loops: where it hangs, it is not to be started once more for each.
     private let tableWorker: FileWorker
     private let version: String
     private let log: Logger
@@ -143,7 +143,9 @@ package final class AgentService: Service {
                 for await case .failed(let failure) in endings.stream.prefix(1) { throw failure }
                 answerWaiting(.stopped)
             } catch {
-                answerWaiting(error as? AgentError ?? .stopped)
+                let failure = error as? AgentError ?? .stopped
+                answerWaiting(failure)
+                SignalThread.endSoon(failure.systemExit.rawValue) { [log] in log.critical("\(failure)") }
                 throw error
             }
         } onGracefulShutdown: { [self] in
@@ -294,11 +296,12 @@ package final class AgentService: Service {
 
     func ask(_ request: ReconcileRequest) {
         current.withLock { current in
+            if let failure = current.failure { return request.end(.failure(failure)) }
             if current.loop.ask(request) { return }
             if isReloading.load(ordering: .acquiring) {
                 current.waiting.append(request)
             } else {
-                request.end(.failure(current.failure ?? current.loop.failure ?? .stopped))
+                request.end(.failure(current.loop.failure ?? .stopped))
             }
         }
     }
@@ -313,8 +316,8 @@ package final class AgentService: Service {
         }
         // For a moment at the start, and while settings are read again, the loop has none open. One that cannot be read
         // then is about to be brought up to date.
-        let read = try? Catalogue.forReading(stateFolder: settings.stateFolder)
-        let catalogue = loop.catalogue ?? read
+        let catalogue =
+            loop.catalogue ?? (try? Catalogue.forReading(stateFolder: settings.stateFolder)) ?? loop.catalogue
         return try StatusReport(
             settings: settings, catalogue: catalogue,
             running: StatusReport.Running(

@@ -139,9 +139,10 @@ package struct ControlClient: ~Copyable {
             guard let part = decoder?.take(&received) else { continue }
             if refusal == nil { body(part) } else { refusal?.body.append(part) }
         }
+        guard decoder != nil else {
+            throw .cannotConnect(socket: socket, reason: "it went away before it answered; run this again")
+        }
         guard let refusal else { return }
-        // So many wait for an answer that nobody else is let in.
-        guard !refusal.line.contains(" 503 ") else { throw failure(EAGAIN) }
         guard !refusal.line.contains(" 404 ") else {
             throw .cannotConnect(
                 socket: socket, reason: "it is of another version than this command. Start it again")

@@ -36,14 +36,14 @@ enum SignalThread {
                 let left = end.map { Int32(max(0, ($0 - .now).seconds * 1000).rounded(.up)) }
                 let ready = Glibc.poll(&poll, 1, left ?? -1)
                 if let end, end <= .now { _exit(0) }
-                var number: UInt8 = 0
-                guard ready > 0, read(reading, &number, 1) == 1 else { continue }
-                if Int32(number) == SIGHUP {
-                    onEvent(.reload)
-                } else {
+                guard ready > 0 else { continue }
+                var bytes = [UInt8](repeating: 0, count: 256)
+                _ = read(reading, &bytes, bytes.count)
+                if imgrec_take_signal(SIGTERM) + imgrec_take_signal(SIGINT) > 0 {
                     if end == nil { end = .now + longestStop }
                     onEvent(.stop)
                 }
+                if imgrec_take_signal(SIGHUP) > 0 { onEvent(.reload) }
             }
         }
         thread.start()
@@ -51,5 +51,16 @@ enum SignalThread {
             throw .noPipe(errno: errno)
         }
         imgrec_outlive_readers()
+    }
+
+    /// The process ends after `longestStop`, if it has not by then: for an end that no signal asked for.
+    ///
+    /// - Parameter onEnd: called before that.
+    static func endSoon(_ code: Int32, _ onEnd: @escaping @Sendable () -> Void) {
+        Thread {
+            Thread.sleep(forTimeInterval: longestStop.seconds)
+            onEnd()
+            _exit(code)
+        }.start()
     }
 }

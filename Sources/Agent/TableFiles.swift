@@ -44,18 +44,8 @@ final class PatientTableFiles: TableFiles {
     }
 
     func stamp(of file: String) throws(AgentError) -> FileStamp? {
-        try stamp(of: file, timeoutSeconds: timeoutSeconds, waits: true)
-    }
-
-    /// The same for somebody who cannot wait long.
-    func stampSoon(of file: String) throws(AgentError) -> FileStamp? {
-        try stamp(of: file, timeoutSeconds: 1, waits: false)
-    }
-
-    private func stamp(of file: String, timeoutSeconds: Int, waits: Bool) throws(AgentError) -> FileStamp? {
         do throws(FileWorkerFailure) {
-            return try worker.stamp(of: file, timeoutSeconds: timeoutSeconds, waits: waits)
-                .map(FileStamp.init)
+            return try worker.stamp(of: file, timeoutSeconds: timeoutSeconds).map(FileStamp.init)
         } catch {
             throw .tableNotReached(file: file, error)
         }

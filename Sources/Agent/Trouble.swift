@@ -3,15 +3,19 @@
 struct Trouble {
     typealias Instant = ContinuousClock.Instant
 
+    static let firstBackOff = Duration.seconds(1)
     private static let longestBackOff = Duration.seconds(60)
 
+    private let firstBackOff: Duration
     /// When it is tried again; nil while all is well.
     private(set) var retryAt: Instant?
     private var backOff = Duration.zero
     private var hasReturned = false
 
+    init(firstBackOff: Duration = Self.firstBackOff) { self.firstBackOff = firstBackOff }
+
     mutating func note(failureAt now: Instant) {
-        backOff = min(max(backOff * 2, .seconds(1)), Self.longestBackOff)
+        backOff = max(min(backOff * 2, Self.longestBackOff), firstBackOff)
         retryAt = now + backOff
     }
 
@@ -20,7 +24,7 @@ struct Trouble {
     mutating func noteReturn() { hasReturned = true }
 
     mutating func noteSuccess() {
-        self = Trouble()
+        self = Trouble(firstBackOff: firstBackOff)
     }
 
     /// Whether it is time for another try.

@@ -22,17 +22,21 @@ final class WorkLoop: @unchecked Sendable {
         var requests: [ReconcileRequest] = []
         /// The loop wakes by itself at this time.
         var nextWake = ContinuousClock.now
-        var trouble = Trouble()
+        var trouble: Trouble
         /// Photos that are whole and were changed, whatever their size and time say, until they have been looked at.
         var finished: Set<ImagePath>
         var isStopping = false
         /// No more requests are taken.
         var isClosed = false
-        /// Why it could not start.
+        /// What ended it, if it was not asked to.
         var failure: AgentError?
         var hasEnded = false
         /// Called when it has.
         var onEnd: [@Sendable () -> Void] = []
+        /// How the table of attributes was when it was looked at last.
+        var table = TableLook.known
+        /// Who waits for the next look at it.
+        var lookers: [DispatchSemaphore] = []
     }
 
     fileprivate enum Turn {
@@ -49,6 +53,8 @@ final class WorkLoop: @unchecked Sendable {
     private static let publishShare = 5
     /// So often is looked whether the table of attributes has changed.
     private static let tableInterval = Duration.seconds(1)
+    /// How long whoever asks for a look at the table waits for it.
+    private static let longestLook = 1.0
     /// How long the watcher may be silent before the watchdog is no longer told that all is well.
     private static let longestSilence = Duration.seconds(45)
 
@@ -62,10 +68,10 @@ final class WorkLoop: @unchecked Sendable {
     private let shared: Mutex<Shared>
     private let wakeup = Wakeup()
     private let openCatalogue = Mutex<Catalogue?>(nil)
-    /// The table of attributes that is published, or was tried last and cannot be used.
-    private let seenTable = Mutex<FileStamp?>(nil)
 
     // The thread's own.
+    /// The table of attributes that is published, or was tried last and cannot be used.
+    private var seenTable: FileStamp?
     private var backlog: [ImagePath] = []
     private var backlogStart = 0
     /// The comparison that the backlog belongs to, and whom to tell of it.
@@ -89,11 +95,13 @@ final class WorkLoop: @unchecked Sendable {
     /// Nil where the settings name no hook.
     private var hook: HookLoop?
 
-    /// - Parameter finished: what an earlier loop left of photos that were changed, whatever their size and time say.
+    /// - Parameters:
+    ///   - finished: what an earlier loop left of photos that were changed, whatever their size and time say.
+    ///   - firstBackOff: how long after a failure the next try is.
     init(
         settings: Settings, executable: String, tableWorker: FileWorker, log: Logger,
         notifier: ServiceNotifier,
-        monitor: ServiceMonitor, finished: Set<ImagePath> = []
+        monitor: ServiceMonitor, finished: Set<ImagePath> = [], firstBackOff: Duration = Trouble.firstBackOff
     ) {
         self.settings = settings
         self.executable = executable
@@ -108,7 +116,7 @@ final class WorkLoop: @unchecked Sendable {
             Shared(
                 queue: LookQueue(.init(settle: settings.settle, settleLimit: settings.settleLimit)) {
                     grouping.product(of: $0)
-                }, finished: finished))
+                }, trouble: Trouble(firstBackOff: firstBackOff), finished: finished))
         let inbox = Inbox()
         watcher = FolderWatcher(
             folder: settings.imagesFolder, filter: PhotoFilter(settings: settings),
@@ -161,7 +169,11 @@ final class WorkLoop: @unchecked Sendable {
                 return noteEnd()
             }
             let containment = reconciler?.containment
-            monitor.update { $0.containment = containment }
+            let hasTable = settings.attributesFile != nil
+            monitor.update {
+                $0.containment = containment
+                if !hasTable { $0.tableTrouble = nil }
+            }
             if !settings.isSandboxed {
                 log.warning("photos are read without a sandbox, as workers.sandbox says")
             }
@@ -184,6 +196,7 @@ final class WorkLoop: @unchecked Sendable {
             shared.withLock {
                 $0.requests = (job?.requests ?? []) + $0.requests
                 $0.isClosed = true
+                $0.failure = error
             }
             onEnd(error)
             noteEnd()
@@ -218,7 +231,7 @@ final class WorkLoop: @unchecked Sendable {
         for one in waiting { one() }
     }
 
-    /// Why it could not start; nil where it could.
+    /// What ended it; nil while it goes on, and where it was asked to end.
     var failure: AgentError? { shared.withLock { $0.failure } }
 
     /// Asks for a comparison of everything. Returns false where the loop has ended and nobody will answer.
@@ -255,39 +268,63 @@ final class WorkLoop: @unchecked Sendable {
     /// How many products and folders have just changed, the table of attributes among them.
     var settling: Int {
         let isTableNew = isTableNew
-        // Whoever waits need not wait until the loop looks.
-        if isTableNew { wakeup.signal() }
         return shared.withLock { $0.queue.count } + (isTableNew ? 1 : 0)
     }
 
     /// How the table of attributes is beside the one that is published, or was tried last and cannot be used.
-    private enum TableLook: Equatable {
+    fileprivate enum TableLook: Equatable {
         /// The same, or there is none.
         case known
         /// Somebody may still be writing it.
         case young
         case due(FileStamp?)
-        /// It cannot be reached.
-        case silent
+        /// It cannot be reached, for this reason.
+        case silent(String)
+
+        var isSilent: Bool { if case .silent = self { true } else { false } }
+
+        var isNew: Bool {
+            switch self {
+            case .known, .silent: false
+            case .young, .due: true
+            }
+        }
     }
 
-    /// - Parameter isQuick: whether there is no time to wait for a slow disk.
-    private func lookAtTable(isQuick: Bool = false) -> TableLook {
+    /// Looks at the table of attributes; for the loop's thread, and nobody else: its disk may take its time.
+    private func lookAtTable() -> TableLook {
         guard let file = settings.attributesFile else { return .known }
-        do throws(AgentError) {
-            let stamp = try isQuick ? tableFiles.stampSoon(of: file) : tableFiles.stamp(of: file)
-            guard stamp != seenTable.withLock({ $0 }) else { return .known }
-            return stamp?.isYoung ?? false ? .young : .due(stamp)
-        } catch {
-            return .silent
+        let lookers = shared.withLock { shared in
+            defer { shared.lookers = [] }
+            return shared.lookers
         }
+        let look: TableLook
+        do throws(AgentError) {
+            let stamp = try tableFiles.stamp(of: file)
+            look =
+                if stamp == seenTable { .known } else if stamp?.isYoung ?? false { .young } else {
+                    .due(stamp)
+                }
+        } catch {
+            look = .silent(error.description)
+        }
+        shared.withLock { $0.table = look }
+        for looker in lookers { looker.signal() }
+        return look
     }
 
+    /// Whether the table is new or may be: has the loop look at it, which knows what it has published.
     private var isTableNew: Bool {
-        switch lookAtTable(isQuick: true) {
-        case .known, .silent: false
-        case .young, .due: true
+        guard settings.attributesFile != nil else { return false }
+        guard monitor.current.phase != .starting else { return true }
+        let looked = DispatchSemaphore(value: 0)
+        let isTaken = shared.withLock { shared in
+            if !shared.isClosed { shared.lookers.append(looked) }
+            return !shared.isClosed
         }
+        wakeup.signal()
+        let isLookedAt = isTaken && looked.wait(timeout: .now() + Self.longestLook) == .success
+        return shared.withLock { isLookedAt ? $0.table.isNew : !$0.table.isSilent }
     }
 
     private func note(_ change: FolderChange) {
@@ -325,8 +362,12 @@ final class WorkLoop: @unchecked Sendable {
             ping()
             // Before the lock: a file system may take its time to answer, and whoever wants the lock would wait with it.
             let table = lookAtTable()
-            if wasTableSilent, table != .silent { shared.withLock { $0.trouble.noteReturn() } }
-            wasTableSilent = table == .silent
+            if wasTableSilent, !table.isSilent { shared.withLock { $0.trouble.noteReturn() } }
+            wasTableSilent = table.isSilent
+            if case .silent(let reason) = table {
+                // That there is trouble is noted when files are published.
+                monitor.update { if $0.tableTrouble != nil { $0.tableTrouble = reason } }
+            }
             let now = ContinuousClock.now
             var turn: Turn?
             let isStopping = shared.withLock { shared in
@@ -373,7 +414,7 @@ final class WorkLoop: @unchecked Sendable {
         if backlogStart < backlog.count { return .backlog }
         if owesComparison, shared.queue.count == 0 { return .everything(shared.queue.takeAll(), []) }
         // That it cannot be reached, or can be again, is noted when files are published.
-        let isNews = (table == .silent) != (monitor.current.tableTrouble != nil)
+        let isNews = table.isSilent != (monitor.current.tableTrouble != nil)
         if owesPublishing || isTableDue || isNews, !owesComparison { return .publish }
         return changePace.isDue(at: now) ? .prepareChange : nil
     }
@@ -382,7 +423,7 @@ final class WorkLoop: @unchecked Sendable {
         if case .prepareChange = turn { return prepareChange(reconciler) }
         if case .due(let stamp) = lookAtTable() {
             owesPublishing = true
-            seenTable.withLock { $0 = stamp }
+            seenTable = stamp
         }
         let start = ContinuousClock.now
         var options = Reconciler.Options()
@@ -440,7 +481,7 @@ final class WorkLoop: @unchecked Sendable {
         let end = start + Self.slice
         var options = Reconciler.Options()
         options.isStopping = { [unowned self] in isStopping }
-        options.isOver = { [unowned self] in .now > end || isStopping || hasDue }
+        options.isOver = { [unowned self] in .now > end || isStopping || hasDue || isLookAwaited }
         defer { noteChange(reconciler) }
         do throws(AgentError) {
             let step = try reconciler.prepareChange(
@@ -492,6 +533,8 @@ final class WorkLoop: @unchecked Sendable {
             if let coming { $0.coming = coming } else if trouble == nil { $0.coming = nil }
         }
     }
+
+    private var isLookAwaited: Bool { shared.withLock { !$0.lookers.isEmpty } }
 
     private var hasDue: Bool {
         shared.withLock { !$0.requests.isEmpty || $0.queue.nextDue.map { $0 <= .now } ?? false }
@@ -630,7 +673,7 @@ final class WorkLoop: @unchecked Sendable {
         let isInTrouble = isInTrouble
         let isThrough =
             backlogStart == backlog.count && !owesPublishing && !owesComparison && !isInTrouble
-        if isThrough, !isTableNew, let job, job.awaited.isEmpty {
+        if isThrough, let job, job.awaited.isEmpty, !lookAtTable().isNew {
             job.end(catalogue)
             monitor.update { $0.counters.reconciles += 1 }
             self.job = nil
@@ -669,6 +712,7 @@ final class WorkLoop: @unchecked Sendable {
         let now = ContinuousClock.now
         guard lastPulse.map({ now - $0 >= .milliseconds(200) }) ?? true else { return }
         lastPulse = now
+        if isLookAwaited { _ = lookAtTable() }
         // Over all turns of a comparison.
         let (whole, rate) = job?.tell(progress, waiting: backlog.count - backlogStart) ?? (progress, nil)
         let text = display.line(of: whole).text

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 static volatile int signal_pipe = -1;
+static int arrived[NSIG];
 
 static void pass_on(int number) {
     int before = errno;
-    unsigned char byte = (unsigned char)number;
+    __atomic_store_n(&arrived[number], 1, __ATOMIC_SEQ_CST);
     // A pipe that is full wakes its reader as well.
-    ssize_t written = write(signal_pipe, &byte, 1);
+    ssize_t written = write(signal_pipe, "", 1);
     (void)written;
     errno = before;
 }
@@ -29,6 +30,8 @@ int imgrec_pass_signals(const int *numbers, int count, int pipe) {
     }
     return 0;
 }
+
+int imgrec_take_signal(int number) { return __atomic_exchange_n(&arrived[number], 0, __ATOMIC_SEQ_CST); }
 
 void imgrec_outlive_readers(void) {
     // A handler, not SIG_IGN, which programs that are started would inherit.

@@ -36,7 +36,14 @@ package final class Catalogue: Sendable {
         } catch {
             throw .cannotCreate(folder: stateFolder, reason: "\(error.localizedDescription)")
         }
-        if FileManager.default.fileExists(atPath: file) { try Self.checkOrigin(file) }
+        if FileManager.default.fileExists(atPath: file) {
+            do throws(CatalogueError) {
+                try Self.checkOrigin(file, isReadOnly: true)
+            } catch .fromOlderVersion {
+                // Killed while it was made: what was begun has to be undone before it can be read.
+                try Self.checkOrigin(file, isReadOnly: false)
+            }
+        }
         self.file = file
         self.stateFolder = stateFolder
         database = try attempt(file) {
@@ -66,7 +73,7 @@ package final class Catalogue: Sendable {
         try Self.checkLog(file)
         self.file = file
         self.stateFolder = stateFolder
-        try Self.checkOrigin(file)
+        try Self.checkOrigin(file, isReadOnly: true)
         database = try attempt(file) {
             let pool = try DatabasePool(path: file, configuration: Self.configuration(isReadOnly: true))
             guard try pool.read(Schema.migrator.hasCompletedMigrations) else {
@@ -88,10 +95,17 @@ package final class Catalogue: Sendable {
     }
 
     /// Refuses what a newer version made, and what is not ours at all.
-    private static func checkOrigin(_ file: String) throws(CatalogueError) {
+    private static func checkOrigin(_ file: String, isReadOnly: Bool) throws(CatalogueError) {
         let (isOurs, isNewer) = try attempt(file) {
-            try DatabaseQueue(path: file, configuration: configuration(isReadOnly: true)).read { database in
-                let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
+            try DatabaseQueue(path: file, configuration: configuration(isReadOnly: isReadOnly)).read {
+                database in
+                // GRDB makes its own table before the first migration.
+                let isEmpty =
+                    try Int.fetchOne(
+                        database,
+                        sql:
+                            "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'grdb_migrations'")
+                    == 0
                 let isOurs = try isEmpty || !Schema.migrator.completedMigrations(database).isEmpty
                 return (isOurs, try isOurs && Schema.migrator.hasBeenSuperseded(database))
             }
@@ -119,7 +133,10 @@ package final class Catalogue: Sendable {
     }
 
     /// Whether this is still what its path leads to: neither deleted nor replaced.
-    package var isInPlace: Bool { FileIdentity(of: file) == identity }
+    package var isInPlace: Bool {
+        guard let now = FileIdentity(of: file) else { return errno != ENOENT && errno != ENOTDIR }
+        return now == identity
+    }
 
     func read<Value>(_ body: (Database) throws -> Value) throws(CatalogueError) -> Value {
         try attempt(file) { try database.read(body) }

@@ -7,6 +7,7 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
     case full(file: String)
     case damaged(file: String, message: String)
     case fromNewerVersion(file: String)
+    /// Or not finished: whoever made it was killed.
     case fromOlderVersion(file: String)
     /// A database that is no catalogue.
     case foreign(file: String)
@@ -21,6 +22,10 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
     case vectors(file: String, reason: String)
 
     init(file: String, _ error: DatabaseError) {
+        if error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
+            self = .fromOlderVersion(file: file)
+            return
+        }
         switch error.resultCode {
         case .SQLITE_FULL: self = .full(file: file)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
@@ -50,7 +55,7 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
         case .fromNewerVersion(let file):
             "\(file) was made by a newer imgrec-agent. Install that version, or delete the file: it is made anew from the photos."
         case .fromOlderVersion(let file):
-            "\(file) was made by an older imgrec-agent. Start the agent or run 'imgrec-agent reconcile', which bring it up to date; a command that only looks changes nothing."
+            "\(file) was made by an older imgrec-agent, or was not finished. Start the agent or run 'imgrec-agent reconcile', which bring it up to date; a command that only looks changes nothing."
         case .foreign(let file):
             "\(file) is a database, and not one of imgrec-agent's; it was left as it is. Move it away, or correct state.folder."
         case .cannotOpen(let file, let message):

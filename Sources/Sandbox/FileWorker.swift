@@ -17,9 +17,12 @@ package final class FileWorker: Sendable {
 
     private struct State {
         var running: (process: pid_t, channel: Int32)?
-        /// One that was killed and has not ended yet.
-        var hanging: pid_t?
+        /// Those that were killed and have not ended yet, with the path that they hang at.
+        var hanging: [(process: pid_t, path: String)] = []
     }
+
+    /// How many may hang before no other is started.
+    private static let mostHanging = 4
 
     private let program: String
     private let argument: String
@@ -41,22 +44,18 @@ package final class FileWorker: Sendable {
     /// The process that answers; nil where none has been started, or the last has ended.
     var process: pid_t? { state.withLock { $0.running?.process } }
 
-    /// What a file is like now; nil where there is none, or something else than a file.
+    /// What a file is like now; nil where there is none that may be looked at, or something else than a file.
     ///
-    /// - Parameters:
-    ///   - timeoutSeconds: how long the answer may take.
-    ///   - waits: whether to wait for the answer to another's question first; else that is silence too.
-    package func stamp(
-        of path: String, timeoutSeconds: Int, waits: Bool = true
-    ) throws(FileWorkerFailure) -> Stamp? {
-        try ask(.stamp, path, timeoutSeconds, waits: waits) { (next) throws(FileWorkerFailure) in
+    /// - Parameter timeoutSeconds: how long the answer may take.
+    package func stamp(of path: String, timeoutSeconds: Int) throws(FileWorkerFailure) -> Stamp? {
+        try ask(.stamp, path, timeoutSeconds) { (next) throws(FileWorkerFailure) in
             try Self.stamp(in: try next())
         }
     }
 
-    /// A file's bytes, and what it was like before they were read; nil where there is none that can be read.
+    /// A file's bytes, and what it was like before they were read; nil where there is none that may be read.
     ///
-    /// - Parameter timeoutSeconds: how long each part of the answer, of 64 kB, may take.
+    /// - Parameter timeoutSeconds: how long that may take, from the question to the last byte.
     package func contents(
         of path: String, timeoutSeconds: Int
     ) throws(FileWorkerFailure) -> (stamp: Stamp, bytes: [UInt8])? {
@@ -65,13 +64,12 @@ package final class FileWorker: Sendable {
             var bytes: [UInt8] = []
             while true {
                 let part = try next()
-                guard let kind = part.first.flatMap(FileWorkerMain.Answer.init(rawValue:)) else {
-                    throw .lost
-                }
-                switch kind {
+                switch part.first.flatMap(FileWorkerMain.Answer.init(rawValue:)) {
                 case .part: bytes += part.dropFirst()
                 case .end: return (stamp, bytes)
-                case .stamp, .nothing: return nil
+                case .nothing: return nil
+                case .failed: throw Self.failure(in: part)
+                case .stamp, nil: throw .lost
                 }
             }
         }
@@ -80,6 +78,7 @@ package final class FileWorker: Sendable {
     private static func stamp(in answer: [UInt8]) throws(FileWorkerFailure) -> Stamp? {
         switch answer.first.flatMap(FileWorkerMain.Answer.init(rawValue:)) {
         case .nothing: return nil
+        case .failed: throw failure(in: answer)
         case .stamp where answer.count == 25:
             let numbers = stride(from: 1, to: 25, by: 8).map {
                 Message.number(Array(answer[$0..<$0 + 8])) ?? 0
@@ -89,53 +88,60 @@ package final class FileWorker: Sendable {
         }
     }
 
+    private static func failure(in answer: [UInt8]) -> FileWorkerFailure {
+        answer.count == 9 ? .failed(errno: Int32(Message.number(Array(answer.dropFirst())) ?? 0)) : .lost
+    }
+
     private func ask<Value: Sendable>(
-        _ question: FileWorkerMain.Question, _ path: String, _ timeoutSeconds: Int, waits: Bool = true,
-        _ take: (() throws(FileWorkerFailure) -> [UInt8]) throws(FileWorkerFailure) -> Value
-    ) throws(FileWorkerFailure) -> Value {
-        func answer(_ state: inout State) -> Result<Value, FileWorkerFailure> {
+        _ question: FileWorkerMain.Question, _ path: String, _ timeoutSeconds: Int,
+        _ take: (() throws(FileWorkerFailure) -> [UInt8]) throws(FileWorkerFailure) -> Value?
+    ) throws(FileWorkerFailure) -> Value? {
+        // There is no longer path, and a message has its limit too.
+        guard path.utf8.count < PATH_MAX else { return nil }
+        let result = state.withLock { state -> Result<Value?, FileWorkerFailure> in
             do throws(FileWorkerFailure) {
-                return .success(
-                    try exchange(&state, [question.rawValue] + Array(path.utf8), timeoutSeconds, take))
+                return .success(try exchange(&state, question, path, timeoutSeconds, take))
             } catch {
                 return .failure(error)
             }
         }
-        let result = waits ? state.withLock { answer(&$0) } : state.withLockIfAvailable { answer(&$0) }
-        return try (result ?? .failure(.silent(seconds: 0))).get()
+        return try result.get()
     }
 
     private func exchange<Value>(
-        _ state: inout State, _ question: [UInt8], _ timeoutSeconds: Int,
+        _ state: inout State, _ question: FileWorkerMain.Question, _ path: String, _ timeoutSeconds: Int,
         _ take: (() throws(FileWorkerFailure) -> [UInt8]) throws(FileWorkerFailure) -> Value
     ) throws(FileWorkerFailure) -> Value {
-        let running = try start(&state, timeoutSeconds)
+        let end = ContinuousClock.now + .seconds(timeoutSeconds)
+        state.hanging.removeAll { Self.hasEnded($0.process) }
+        guard state.hanging.count < Self.mostHanging, !state.hanging.contains(where: { $0.path == path })
+        else {
+            // Another would hang as well.
+            throw .silent(seconds: timeoutSeconds)
+        }
+        let running = try start(&state)
         do throws(FileWorkerFailure) {
-            guard Message.send(question, to: running.channel) else { throw .lost }
+            guard Message.send([question.rawValue] + Array(path.utf8), to: running.channel) else {
+                throw .lost
+            }
             return try take { () throws(FileWorkerFailure) in
-                switch Message.receive(from: running.channel, seconds: timeoutSeconds) {
+                switch Message.receive(from: running.channel, until: end) {
                 case .message(let bytes): return bytes
                 case .timeout: throw .silent(seconds: timeoutSeconds)
                 case .closed, .tooLong: throw .lost
                 }
             }
         } catch {
+            if case .failed = error { throw error }  // an answer like others
             // What it says from now on would be taken for an answer to another question.
             state.running = nil
-            if !Self.end(running) { state.hanging = running.process }
+            if !Self.end(running) { state.hanging.append((running.process, path)) }
             throw error
         }
     }
 
-    private func start(_ state: inout State, _ timeoutSeconds: Int) throws(FileWorkerFailure) -> (
-        process: pid_t, channel: Int32
-    ) {
+    private func start(_ state: inout State) throws(FileWorkerFailure) -> (process: pid_t, channel: Int32) {
         if let running = state.running { return running }
-        if let hanging = state.hanging {
-            // Another would hang as well.
-            guard Self.hasEnded(hanging) else { throw .silent(seconds: timeoutSeconds) }
-            state.hanging = nil
-        }
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0
         else {
@@ -176,6 +182,8 @@ package enum FileWorkerFailure: Error, Hashable {
     case silent(seconds: Int)
     /// The process ended.
     case lost
+    /// The disk answers that it cannot.
+    case failed(errno: Int32)
     case cannotStart(errno: Int32)
 }
 
@@ -189,6 +197,7 @@ package enum FileWorkerMain {
     enum Answer: UInt8 {
         case nothing = 0x6E
         case stamp = 0x66
+        case failed = 0x78
         case part = 0x70
         case end = 0x65
     }
@@ -211,8 +220,7 @@ package enum FileWorkerMain {
 
     private static func stamp(of path: String) -> [UInt8] {
         var status = stat()
-        guard stat(path, &status) == 0 else { return [Answer.nothing.rawValue] }
-        return stamp(status)
+        return stat(path, &status) == 0 ? stamp(status) : failure(errno)
     }
 
     private static func stamp(_ status: stat) -> [UInt8] {
@@ -221,13 +229,21 @@ package enum FileWorkerMain {
             + Message.number(status.st_mtim.tv_sec) + Message.number(status.st_mtim.tv_nsec)
     }
 
+    /// That there is no such file, or none for us, is known; all else may pass.
+    private static func failure(_ number: Int32) -> [UInt8] {
+        switch number {
+        case ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO: [Answer.nothing.rawValue]
+        default: [Answer.failed.rawValue] + Message.number(Int(number))
+        }
+    }
+
     /// The stamp comes first: a change while it is read is noticed later.
     private static func sendContents(of path: String, to channel: Int32) -> Bool {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         defer { if descriptor >= 0 { close(descriptor) } }
         var status = stat()
         guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
-            return Message.write([Answer.nothing.rawValue], to: channel)
+            return Message.write(failure(errno), to: channel)
         }
         let first = stamp(status)
         guard Message.write(first, to: channel) else { return false }
@@ -238,7 +254,7 @@ package enum FileWorkerMain {
                 Glibc.read(descriptor, $0.baseAddress! + 1, $0.count - 1)
             }
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return Message.write([Answer.nothing.rawValue], to: channel) }
+            guard count >= 0 else { return Message.write(failure(errno), to: channel) }
             guard count > 0 else { return Message.write([Answer.end.rawValue], to: channel) }
             guard Message.write(Array(buffer[...count]), to: channel) else { return false }
         }

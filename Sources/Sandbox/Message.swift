@@ -40,7 +40,10 @@ enum Message {
     }
 
     static func receive(from channel: Int32, seconds: Int) -> Received {
-        let end = ContinuousClock.now + .seconds(seconds)
+        receive(from: channel, until: .now + .seconds(seconds))
+    }
+
+    static func receive(from channel: Int32, until end: ContinuousClock.Instant) -> Received {
         while true {
             let left = (end - .now).components
             let milliseconds = Int64(left.seconds) * 1000 + left.attoseconds / 1_000_000_000_000_000

@@ -72,10 +72,10 @@ extension SettingsKey {
             + "nothing is removed until 'imgrec-agent reconcile --allow-mass-removal'. 1 switches it off.")
     static let settle = SettingsKey(
         "watch", "settle_ms", .integer(1...60_000), default: "50",
-        "A changed product is looked at when its photos have been left alone for so many milliseconds.")
+        "How long a changed product's photos have to be left alone before it is looked at, in milliseconds.")
     static let settleLimit = SettingsKey(
         "watch", "settle_limit_ms", .integer(1...600_000), default: "2_000",
-        "But at the latest so many milliseconds after the first change.")
+        "How long after the first change it is at the latest, in milliseconds.")
     static let reconcileInterval = SettingsKey(
         "watch", "reconcile_minutes", .integer(1...10_080), default: "60",
         "So often the whole folder is compared, in case a change was not reported. No unchanged photo is read."
@@ -112,7 +112,8 @@ extension SettingsKey {
             + "product as its attributes. A running agent notices when it changes.")
     static let attributesTimeout = SettingsKey(
         "output", "attributes_timeout_seconds", .integer(1...60), default: "5",
-        "How long a running agent waits for the disk that the table is on before it reports that it does not answer."
+        "How long looking at the table, or reading it whole, may take before a running agent reports that its disk does "
+            + "not answer."
     )
     static let component = SettingsKey(
         "output", "component", .boolean, default: "false",
@@ -124,10 +125,10 @@ extension SettingsKey {
             + "imgrec-agent-published.path is the better way: the service itself may touch nothing else.")
     static let hookSettle = SettingsKey(
         "publish", "settle_ms", .integer(0...3_600_000), default: "2_000",
-        "The hook is run when no file has changed for so many milliseconds.")
+        "How long no file may have changed before the hook is run, in milliseconds.")
     static let hookSettleLimit = SettingsKey(
         "publish", "settle_limit_ms", .integer(0...86_400_000), default: "60_000",
-        "But at the latest so many milliseconds after the first change.")
+        "How long after the first change it is at the latest, in milliseconds.")
     static let hookTimeout = SettingsKey(
         "publish", "timeout_seconds", .integer(1...86_400), default: "600",
         "A hook that takes longer is ended, with all that it has started, and counts as failed.")

@@ -38,7 +38,9 @@ struct Evaluate: ParsableCommand {
     var at = 5
 
     @Option(
-        help: "Look for so many, evenly chosen: all take a time that grows with the square of their number.")
+        help:
+            "How many to look for, evenly chosen: all take a time that grows with the square of their number."
+    )
     var sample: Int?
 
     @Flag(help: "Print as JSON.")

@@ -32,8 +32,11 @@ struct Status: ParsableCommand {
                 do throws(AgentError) {
                     return try agent.status()
                 } catch {
-                    guard case .noAnswer = error else { throw error }
-                    return try StatusReport(settings: settings, silence: error)
+                    switch error {
+                    case .noAnswer, .remote(_, .tryAgain):
+                        return try StatusReport(settings: settings, silence: error)
+                    default: throw error
+                    }
                 }
             }
             if watch && isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }

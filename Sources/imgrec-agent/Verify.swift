@@ -21,7 +21,7 @@ struct Verify: ParsableCommand {
     @Flag(help: "Compare all products: the time grows with the square of their number.")
     var all = false
 
-    @Option(help: "Compare so many products, chosen at random.")
+    @Option(help: "How many products to compare, chosen at random.")
     var sample = 100
 
     @Flag(help: "Print as JSON.")

@@ -243,7 +243,8 @@ struct ReconcileTests {
     private static let moments: [(call: String, number: Int)] = [
         ("flock", 1), ("pwrite64", 1), ("pwrite64", 20), ("pwrite64", 60), ("pwrite64", 120),
         ("fdatasync", 1),
-        ("fdatasync", 2), ("mkdirat", 1), ("renameat", 1), ("renameat", 60), ("renameat", 120),
+        ("fdatasync", 2), ("fdatasync", 3), ("fdatasync", 4), ("unlink", 1), ("mkdirat", 1), ("renameat", 1),
+        ("renameat", 60), ("renameat", 120),
         ("renameat", 121),
         ("unlinkat", 1),
     ]
@@ -268,6 +269,41 @@ struct ReconcileTests {
         #expect(try shop.files() == clean)
         let idle: Report = try shop.run("reconcile", "--json").json()
         #expect(idle.read == 0 && idle.published.written == 0)
+    }
+
+    @Test("killed while it makes the catalogue, at whatever call, the next run makes it, and looking says so")
+    func killedFirst() throws {
+        let shop = try Shop(perCategory: 0)
+        try FileManager.default.copyItem(
+            atPath: "\(Repository.catalogue)/bird/bird-001.jpg", toPath: "\(shop.photos)/a.jpg")
+        let clean = try shop.cleanRun()
+        // Until a call comes that a run does not make.
+        for call in ["pwrite64", "fdatasync", "unlink"] {
+            var number = 1
+            while true {
+                try? FileManager.default.removeItem(atPath: shop.state)
+                try? FileManager.default.removeItem(atPath: shop.output)
+                let cut = try shop.run(
+                    "reconcile",
+                    under: [
+                        "strace", "-f", "-qq", "-o", "/dev/null", "-P",
+                        "\(shop.state)/catalogue.sqlite", "-P", "\(shop.state)/catalogue.sqlite-journal",
+                        "-P", "\(shop.state)/catalogue.sqlite-wal", "-e", "trace=\(call)", "-e",
+                        "inject=\(call):signal=SIGKILL:when=\(number)",
+                    ])
+                guard cut.code == SIGKILL else { break }
+                let status = try shop.run("status")
+                #expect(
+                    status.code == 0 || status.code == 75 && status.errors.contains("was not finished"),
+                    "\(call) \(number): \(status.errors)")
+                let result = try shop.run("reconcile")
+                #expect(result.code == 0, "\(call) \(number): \(result.errors)")
+                #expect(try shop.files() == clean)
+                // The tables are made by the first.
+                number += number < 20 ? 1 : 15
+            }
+            #expect(number > 1, "\(call) was never made")
+        }
     }
 
     /// The clean run is the same for every moment: made once.

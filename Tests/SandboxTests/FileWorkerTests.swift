@@ -46,9 +46,21 @@ struct FileWorkerTests {
     @Test("says so where there is no file, or something else, or one that may not be read")
     func nothing() throws {
         #expect(mkfifo("\(folder.path)/pipe", 0o600) == 0)
-        for path in ["\(folder.path)/none", folder.path, "\(folder.path)/pipe", "/dev/zero", ""] {
-            #expect(try look(path) == nil && read(path) == nil, "\(path)")
+        let long = String(repeating: "/x", count: 40_000)
+        for path in ["\(folder.path)/none", folder.path, "\(folder.path)/pipe", "/dev/zero", "", long] {
+            #expect(try look(path) == nil && read(path) == nil, "\(path.prefix(80))")
         }
+    }
+
+    @Test("says what is wrong with a disk that answers that it cannot")
+    func broken() throws {
+        // A file of the kernel's whose first page nobody has.
+        #expect(try look("/proc/self/mem") != nil)
+        #expect(throws: FileWorkerFailure.failed(errno: EIO)) { try read("/proc/self/mem") }
+        // It is an answer as any.
+        let before = worker.process
+        try folder.write("a", [1])
+        #expect(try read("\(folder.path)/a")?.bytes == [1] && worker.process == before)
     }
 
     @Test("one that is stopped costs the answer, and the next question a new process; a lost one likewise")

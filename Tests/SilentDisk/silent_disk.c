@@ -1,6 +1,6 @@
 // A file system with one file, products.csv, that takes every question and leaves it without an answer while a file called
 // "silent" lies beside its mount point: as one whose server is gone. A process that asks it cannot be killed meanwhile, not
-// even with SIGKILL. Built and mounted by StoppingTests.
+// even with SIGKILL. While a file called "broken" lies there it answers with EIO. Built and mounted by StoppingTests.
 //
 //   usage: silent_disk -f MOUNT_POINT
 
@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 static const char text[] = "product,title\nbird/bird-001,A bird\n";
-static char flag[PATH_MAX];
+static char silent[PATH_MAX], broken[PATH_MAX];
 
 static void wait_for_server(void) {
-    while (access(flag, F_OK) == 0) usleep(50000);
+    while (access(silent, F_OK) == 0) usleep(50000);
 }
 
 static int look(const char *path, struct stat *status, struct fuse_file_info *file) {
@@ -31,6 +31,7 @@ static int look(const char *path, struct stat *status, struct fuse_file_info *fi
     }
     if (strcmp(path, "/products.csv") != 0) return -ENOENT;
     wait_for_server();
+    if (access(broken, F_OK) == 0) return -EIO;
     status->st_mode = S_IFREG | 0644;
     status->st_nlink = 1;
     status->st_size = sizeof text - 1;
@@ -57,6 +58,8 @@ static void *begin(struct fuse_conn_info *connection, struct fuse_config *settin
 int main(int count, char **arguments) {
     const struct fuse_operations operations = {.getattr = look, .read = fetch, .init = begin};
     char *point = realpath(arguments[count - 1], NULL);
-    if (!point || snprintf(flag, sizeof flag, "%s/../silent", point) >= (int)sizeof flag) return 1;
+    if (!point || snprintf(silent, sizeof silent, "%s/../silent", point) >= (int)sizeof silent ||
+        snprintf(broken, sizeof broken, "%s/../broken", point) >= (int)sizeof broken)
+        return 1;
     return fuse_main(count, arguments, &operations, NULL);
 }

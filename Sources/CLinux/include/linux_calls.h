@@ -28,9 +28,13 @@ int imgrec_open_found(int found);
 // that is just being started shares the locks of the one that starts it until it has become the other program.
 int imgrec_lock(int descriptor);
 
-// From now on a signal of these numbers is one byte, its number, at the writing end of a pipe, and does nothing else: 0, or -1
-// with errno. The pipe must not block. A program that this one starts has its usual signals. For one pipe in a process.
+// From now on a signal of these numbers is a byte at the writing end of a pipe, after which imgrec_take_signal has it, and does
+// nothing else: 0, or -1 with errno. The pipe must not block. A program that this one starts has its usual signals. For one
+// pipe in a process.
 int imgrec_pass_signals(const int *numbers, int count, int pipe);
+
+// Whether a signal of this number has come since this was called last.
+int imgrec_take_signal(int number);
 
 // A write to a pipe or socket that nobody reads any more fails with EPIPE instead of ending the process. Programs that this
 // one starts are ended as usual.

@@ -6,7 +6,7 @@
  *   images        the address of the photos' folder; not needed where files have imageURL
  *   link          the address of a product's page, with {product} in it; default: its attribute "url", or no link
  *   label         what the list is called for those who do not see it (default: Similar products)
- *   limit         show at most so many
+ *   limit         the most that are shown
  *   shard-digits  output.shard_digits, where output.layout is "sharded"
  *   version       anything that changes when the files do, for caches
  *
