@@ -10,8 +10,11 @@ import Testing
 
 @Suite("The work loop")
 struct WorkLoopTests {
-    /// A loop that cannot start: there is no such model.
-    private static func loop(_ folder: TemporaryFolder) throws -> WorkLoop {
+    /// - Parameter model: lines of that table; as it is here, there is no such model, and the loop cannot start.
+    private static func loop(
+        _ folder: TemporaryFolder, model: String = "name = \"none\"", monitor: ServiceMonitor = .init(),
+        firstBackOff: Duration = Trouble.firstBackOff
+    ) throws -> WorkLoop {
         let text = """
             [images]
             folder = "photos"
@@ -20,13 +23,13 @@ struct WorkLoopTests {
             [state]
             folder = "state"
             [model]
-            name = "none"
+            \(model)
             """
         return WorkLoop(
-            settings: try Settings(text, file: "\(folder.path)/shop.toml"), executable: "/nowhere",
+            settings: try Settings(text, file: "\(folder.path)/shop.toml"), executable: Repository.agent,
             tableWorker: FileWorker(program: "/nowhere", argument: ""),
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, notifier: .none,
-            monitor: ServiceMonitor())
+            monitor: monitor, firstBackOff: firstBackOff)
     }
 
     @Test("one that cannot start answers with the reason, and has ended for all who wait for that")
@@ -74,22 +77,10 @@ struct WorkLoopTests {
         await #expect(processExitsWith: .success) {
             let folder = try TemporaryFolder()
             try folder.write("photos/a/b.txt", [1])
-            let text = """
-                [images]
-                folder = "photos"
-                [output]
-                folder = "out"
-                [state]
-                folder = "state"
-                [model]
-                folder = "\(Repository.models)"
-                """
             let monitor = ServiceMonitor()
-            let loop = WorkLoop(
-                settings: try Settings(text, file: "\(folder.path)/shop.toml"), executable: Repository.agent,
-                tableWorker: FileWorker(program: "/nowhere", argument: ""),
-                log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, notifier: .none,
-                monitor: monitor, firstBackOff: .seconds(3600))
+            let loop = try Self.loop(
+                folder, model: "folder = \"\(Repository.models)\"", monitor: monitor,
+                firstBackOff: .seconds(3600))
             try await withCheckedThrowingContinuation { continuation in
                 loop.start {
                     continuation.resume(with: $0)
