@@ -39,7 +39,8 @@ struct HostilePhotoTests {
 
     @Test("where the process that reads it is lost, the photo is tried again, and in the end left")
     func lost() throws {
-        let shop = try Shop(perCategory: 1, extra: "[workers]\ntimeout_seconds = 60\n")
+        let patient = "[workers]\ntimeout_seconds = 600\n"
+        let shop = try Shop(perCategory: 1, extra: patient)
         let agent = try RunningAgent(shop)
         try agent.wait()
         let names = (0..<3).map { "slow-\($0).jpg" }
@@ -61,7 +62,7 @@ struct HostilePhotoTests {
         // They were young: as nobody is to blame any more, the next tries succeed.
         #expect(try eventually { try agent.status().failed.isEmpty })
         try agent.wait()
-        #expect(try shop.files() == (try shop.cleanRun()))
+        #expect(try shop.files() == (try shop.cleanRun(extra: patient)))
     }
 
     @Test(

@@ -58,7 +58,8 @@ final class Shop: Sendable {
             folder = "state"
 
             """
-        try Data((text + extra).utf8).write(to: URL(fileURLWithPath: settings))
+        // Whoever is being started may be reading it.
+        try Data((text + extra).utf8).write(to: URL(fileURLWithPath: settings), options: .atomic)
     }
 
     struct Result {

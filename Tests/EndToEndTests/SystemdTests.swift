@@ -256,9 +256,9 @@ struct SystemdTests {
         "the watchdog is told by the thread that works: where that alone hangs, the service is started again")
     func liveness() throws {
         let container = try Container()
-        try container.override("imgrec-agent", "WatchdogSec=3", name: "watchdog")
+        try container.override("imgrec-agent", "WatchdogSec=12", name: "watchdog")
         try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
-        // Stops one thread and leaves the others running, the control socket's among them.
+        // Stops one thread and leaves the others running, the control socket's among them, which answers before that ends.
         try container.run(
             """
             cat >/root/freeze <<'X'
@@ -269,7 +269,7 @@ struct SystemdTests {
             call = ctypes.CDLL(None, use_errno=True).ptrace
             assert call(seize, work, None, None) == 0 and call(interrupt, work, None, None) == 0
             print("frozen", flush=True)
-            time.sleep(10)  # what is traced does not end before its tracer does
+            time.sleep(20)  # what is traced does not end before its tracer does
             X
             process=$(systemctl show --property=MainPID --value imgrec-agent)
             python3 /root/freeze $process >/root/frozen 2>&1 &
