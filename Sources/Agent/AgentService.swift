@@ -124,6 +124,10 @@ package final class AgentService: Service {
         }
         // Throws where somebody listens whom we may not speak to.
         if try ControlClient(settings: settings) != nil { throw .busy(stateFolder: settings.stateFolder) }
+        var status = stat()
+        if lstat(socket, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK {
+            throw .cannotServe(socket: socket, reason: "something else lies there. Move it away")
+        }
         guard unlink(socket) == 0 || errno == ENOENT else {
             throw .cannotServe(socket: socket, reason: String(cString: strerror(errno)))
         }
@@ -309,11 +313,7 @@ package final class AgentService: Service {
     func status() throws -> StatusReport {
         let (settings, loop) = current.withLock { ($0.settings, $0.loop) }
         let (settling, watches) = (loop.settling, loop.watches)
-        if let catalogue = loop.catalogue, !catalogue.isInPlace {
-            // Its next round finds that out too, and ends it.
-            ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
-            throw AgentError.catalogue(.gone(file: catalogue.file))
-        }
+        try checkPlace(loop.catalogue)
         // For a moment at the start, and while settings are read again, the loop has none open. One that cannot be read
         // then is about to be brought up to date.
         let catalogue =
@@ -331,7 +331,16 @@ package final class AgentService: Service {
         guard let catalogue = current.withLock({ $0.loop }).catalogue else {
             throw AgentError.remote(message: "the agent is only just starting; run this again", .tryAgain)
         }
+        try checkPlace(catalogue)
         return try ModelShelf.prune(catalogue)
+    }
+
+    /// - Throws: where somebody has deleted or replaced the catalogue.
+    private func checkPlace(_ catalogue: Catalogue?) throws(AgentError) {
+        guard let catalogue, !catalogue.isInPlace else { return }
+        // The loop's next round finds that out too, and ends it.
+        ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
+        throw AgentError.catalogue(.gone(file: catalogue.file))
     }
 
     func metrics() throws -> String { Metrics(try status(), monitor.current.counters).exposition }

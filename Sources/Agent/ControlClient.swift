@@ -7,8 +7,15 @@ import Settings
 /// hence these few lines of HTTP/1.1.
 package struct ControlClient: ~Copyable {
     private let socket: String
-    /// How long an agent may be silent.
+    /// How long an agent may be silent, and how long all but an answer that takes work may take.
     private let timeout: Duration
+
+    /// Between two tries, in microseconds.
+    private static let pause: UInt32 = 100_000
+    /// In bytes. Whoever says more before the body, or in one line of it, is no agent.
+    private static let longestHead = 1 << 16
+    /// In bytes; a status names each photo that failed.
+    private static let longestBody = 1 << 26
 
     /// Nil where no agent listens.
     ///
@@ -44,7 +51,16 @@ package struct ControlClient: ~Copyable {
     ///
     /// - Throws: `AgentError.noAnswer` where it gives no sign of life.
     package borrowing func status() throws(AgentError) -> StatusReport {
-        try value(of: "GET", "/status")
+        let end = ContinuousClock.now + timeout
+        while true {
+            do throws(AgentError) {
+                return try value(of: "GET", "/status")
+            } catch {
+                // Many others ask.
+                guard case .remote(_, .tryAgain) = error, .now < end else { throw error }
+                usleep(Self.pause)
+            }
+        }
     }
 
     /// Has the vectors of models that are not used any more removed.
@@ -56,18 +72,22 @@ package struct ControlClient: ~Copyable {
     package borrowing func reconcile(
         allowsMassRemoval: Bool, progress: (ReconcileProgress) -> Void
     ) throws(AgentError) -> ReconcileReport {
-        var text = Data()
+        var line = Data()
         var last = Control.Line()
         let target = "/reconcile\(allowsMassRemoval ? "?allow-mass-removal=1" : "")"
         try request("POST", target, takesLong: true) { part in
-            text.append(part)
-            while let end = text.firstIndex(of: UInt8(ascii: "\n")) {
-                if let line = try? JSONDecoder().decode(Control.Line.self, from: text[..<end]) {
-                    last = line
-                    if let step = line.progress { progress(step) }
+            var rest = part[...]
+            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                line.append(rest[..<end])
+                if let told = try? JSONDecoder().decode(Control.Line.self, from: line) {
+                    last = told
+                    if let step = told.progress { progress(step) }
                 }
-                text = Data(text[(end + 1)...])
+                line = Data()
+                rest = rest[(end + 1)...]
             }
+            line.append(rest)
+            return line.count < Self.longestBody
         }
         if let error = last.error { throw .remote(message: error.message, error.exitCode) }
         guard let report = last.report else {
@@ -80,7 +100,10 @@ package struct ControlClient: ~Copyable {
         of method: String, _ target: String, takesLong: Bool = false
     ) throws(AgentError) -> Value {
         var body = Data()
-        try request(method, target, takesLong: takesLong) { body.append($0) }
+        try request(method, target, takesLong: takesLong) {
+            body.append($0)
+            return body.count < Self.longestBody
+        }
         do {
             return try JSONDecoder().decode(Value.self, from: body)
         } catch {
@@ -94,9 +117,10 @@ package struct ControlClient: ~Copyable {
     /// - Parameters:
     ///   - takesLong: whether silence may mean work. Then it is asked beside whether it is alive.
     ///   - status: what the answer's first line has to have; nil where any will do.
+    ///   - body: takes a part of the answer. False where it is no answer of an agent's.
     private borrowing func request(
         _ method: String, _ target: String, takesLong: Bool = false, accepts status: String? = " 200 ",
-        _ body: (Data) -> Void
+        _ body: (Data) -> Bool
     ) throws(AgentError) {
         let descriptor: Int32
         do throws(ConnectFailure) { descriptor = try Self.connect(to: socket, timeout) } catch {
@@ -115,29 +139,41 @@ package struct ControlClient: ~Copyable {
         var refusal: (line: String, body: Data)?
         // FileHandle would wait until its buffer is full.
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        var end = ContinuousClock.now + timeout
         while true {
+            let left = end - .now
             var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            let ready = Glibc.poll(&poll, 1, Int32(timeout.seconds * 1000))
+            let ready = Glibc.poll(&poll, 1, Int32(max(0, left.seconds * 1000).rounded(.up)))
             if ready < 0 && errno == EINTR { continue }
-            guard ready > 0 else {
-                guard ready == 0, takesLong, isAlive() else { throw failure(ready < 0 ? errno : EAGAIN) }
+            guard ready > 0, takesLong || left > .zero else {
+                guard ready >= 0, takesLong, isAlive() else { throw failure(ready < 0 ? errno : EAGAIN) }
+                end = .now + timeout
                 continue
             }
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else { throw failure(errno) }
             guard count > 0 else { break }
+            if decoder != nil && takesLong { end = .now + timeout }
             received.append(contentsOf: buffer[..<count])
-            if decoder == nil, let end = received.firstRange(of: Data("\r\n\r\n".utf8)) {
-                let head = String(decoding: received[..<end.lowerBound], as: UTF8.self)
+            if decoder == nil, let headEnd = received.firstRange(of: Data("\r\n\r\n".utf8)) {
+                end = .now + timeout
+                let head = String(decoding: received[..<headEnd.lowerBound], as: UTF8.self)
                 if let status, !head.contains(status) {
                     refusal = (String(head.prefix { $0 != "\r" }), Data())
                 }
                 decoder = ChunkDecoder(isChunked: head.lowercased().contains("chunked"))
-                received = Data(received[end.upperBound...])
+                received = Data(received[headEnd.upperBound...])
             }
-            guard let part = decoder?.take(&received) else { continue }
-            if refusal == nil { body(part) } else { refusal?.body.append(part) }
+            var isAnswer = true
+            if let part = decoder?.take(&received) {
+                if refusal == nil { isAnswer = body(part) } else { refusal?.body.append(part) }
+            }
+            // What is left is a part of the head, or of a chunk's size.
+            guard isAnswer, received.count < Self.longestHead, refusal?.body.count ?? 0 < Self.longestHead
+            else {
+                throw .cannotConnect(socket: socket, reason: "what it answers is none of an agent's")
+            }
         }
         guard decoder != nil else {
             throw .cannotConnect(socket: socket, reason: "it went away before it answered; run this again")
@@ -155,7 +191,7 @@ package struct ControlClient: ~Copyable {
 
     /// Whether it answers at all, be it that all is not well.
     private borrowing func isAlive() -> Bool {
-        (try? request("GET", "/healthz", accepts: nil) { _ in }) != nil
+        (try? request("GET", "/healthz", accepts: nil) { _ in true }) != nil
     }
 
     private borrowing func failure(_ number: Int32) -> AgentError {

@@ -132,7 +132,7 @@ struct ControlServer: Service {
 private final class Looks: Sendable {
     private static let most = 16
     static let refusal = Control.Failure(
-        message: "too many others wait for an answer: a disk may not answer", exitCode: .tryAgain)
+        message: "too many others wait for an answer; ask again in a moment", exitCode: .tryAgain)
     private let count = Mutex(0)
 
     func begin() -> Bool {

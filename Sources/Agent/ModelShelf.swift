@@ -189,8 +189,7 @@ package struct ModelShelf {
     package func prune() throws(AgentError) -> [Pruned] {
         if let agent = try ControlClient(settings: settings) { return try agent.prune() }
         // Nothing is made where there is nothing yet.
-        let catalogue = "\(settings.stateFolder)/\(Catalogue.fileName)"
-        guard FileManager.default.fileExists(atPath: catalogue) else {
+        guard try inRooms({ try Catalogue.isThere(stateFolder: settings.stateFolder) }) else {
             throw .nothingYet(stateFolder: settings.stateFolder)
         }
         let lock = try StateLock(stateFolder: settings.stateFolder)

@@ -28,7 +28,9 @@ extension AgentError {
         case .folder(.missing): .noInput
         case .folder(.unreadable): .inputOutput
         case .catalogue(.cannotCreate): .cannotCreate
-        case .catalogue(.damaged), .catalogue(.fromNewerVersion), .catalogue(.foreign): .dataError
+        case .catalogue(.damaged), .catalogue(.fromNewerVersion), .catalogue(.foreign),
+            .catalogue(.notAFile):
+            .dataError
         case .catalogue(.fromOlderVersion): .tryAgain
         case .catalogue(.notAllowed), .catalogue(.noLog): .noPermission
         case .catalogue: .inputOutput

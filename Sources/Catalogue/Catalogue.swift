@@ -36,7 +36,7 @@ package final class Catalogue: Sendable {
         } catch {
             throw .cannotCreate(folder: stateFolder, reason: "\(error.localizedDescription)")
         }
-        if FileManager.default.fileExists(atPath: file) {
+        if try Self.isThere(stateFolder: stateFolder) {
             do throws(CatalogueError) {
                 try Self.checkOrigin(file, isReadOnly: true)
             } catch .fromOlderVersion {
@@ -61,11 +61,8 @@ package final class Catalogue: Sendable {
     /// - Throws: also where its tables are those of another version.
     package static func forReading(stateFolder: String) throws(CatalogueError) -> Catalogue? {
         let file = "\(stateFolder)/\(fileName)"
-        guard access(file, F_OK) == 0 else {
-            if errno == ENOENT || errno == ENOTDIR { return nil }
-            throw CatalogueError(reading: file, errno: errno)
-        }
-        return try Catalogue(reading: file, stateFolder: stateFolder)
+        return try isThere(stateFolder: stateFolder)
+            ? Catalogue(reading: file, stateFolder: stateFolder) : nil
     }
 
     private init(reading file: String, stateFolder: String) throws(CatalogueError) {
@@ -82,6 +79,26 @@ package final class Catalogue: Sendable {
             return pool
         }
         identity = FileIdentity(of: file)
+    }
+
+    /// Whether there is a catalogue in a state folder.
+    ///
+    /// - Throws: where something else than a file lies in its place or beside it. SQLite would wait for a pipe, for instance.
+    package static func isThere(stateFolder: String) throws(CatalogueError) -> Bool {
+        let file = "\(stateFolder)/\(fileName)"
+        for path in ["\(file)-wal", "\(file)-shm", file] {
+            var status = stat()
+            if stat(path, &status) != 0 {
+                switch errno {
+                case ENOENT where lstat(path, &status) == 0:
+                    throw .unreachable(file: path, reason: "it is a link that leads nowhere")
+                case ENOENT, ENOTDIR: continue
+                case let number: throw CatalogueError(reading: path, errno: number)
+                }
+            }
+            guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path) }
+        }
+        return access(file, F_OK) == 0
     }
 
     /// Nothing can be read without the log and its index. SQLite makes them where they are missing; those that another than the

@@ -11,7 +11,10 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
     case fromOlderVersion(file: String)
     /// A database that is no catalogue.
     case foreign(file: String)
+    /// Something else lies in its place, or in that of its log.
+    case notAFile(String)
     case cannotOpen(file: String, message: String)
+    case unreachable(file: String, reason: String)
     /// This user may not read it.
     case notAllowed(file: String, reason: String)
     /// Its log and the log's index are not beside it, and this user may not make them.
@@ -41,7 +44,7 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
         let reason = String(cString: strerror(number))
         self =
             number == EACCES || number == EPERM
-            ? .notAllowed(file: file, reason: reason) : .failed(file: file, message: reason)
+            ? .notAllowed(file: file, reason: reason) : .unreachable(file: file, reason: reason)
     }
 
     package var description: String {
@@ -58,6 +61,10 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
             "\(file) was made by an older imgrec-agent, or was not finished. Start the agent or run 'imgrec-agent reconcile', which bring it up to date; a command that only looks changes nothing."
         case .foreign(let file):
             "\(file) is a database, and not one of imgrec-agent's; it was left as it is. Move it away, or correct state.folder."
+        case .notAFile(let file):
+            "\(file) is no file. Move it away, or correct state.folder."
+        case .unreachable(let file, let reason):
+            "\(file) cannot be reached: \(reason). Mend that, or move it away: it is made anew from the photos."
         case .cannotOpen(let file, let message):
             "\(file) cannot be opened: \(message). Make it readable and writable for the user that runs imgrec-agent."
         case .notAllowed(let file, let reason):

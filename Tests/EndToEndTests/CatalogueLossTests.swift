@@ -44,6 +44,20 @@ struct CatalogueLossTests {
     }
 
     @Test(
+        "whatever is asked of an agent whose catalogue was deleted, the answer says so, and the agent ends",
+        arguments: [["models", "prune"], ["status"], ["wait"], ["reconcile"]])
+    func asked(command: [String]) throws {
+        let shop = try Shop(perCategory: 1)
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        try manager.removeItem(atPath: "\(shop.state)/catalogue.sqlite")
+        let result = try Shop.run([Shop.binary] + command + ["--config", shop.settings])
+        #expect(result.code == 74 && result.errors.contains("was deleted or replaced"), "\(result.errors)")
+        #expect(eventually { !agent.process.isRunning })
+        #expect(agent.process.terminationStatus == 74)
+    }
+
+    @Test(
         "a photo with other content and the same size and time is read again, also after rounds that failed")
     func forced() throws {
         let shop = try Shop(perCategory: 2)

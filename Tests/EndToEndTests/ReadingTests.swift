@@ -81,6 +81,30 @@ struct ReadingTests {
         #expect(try TemporaryFolder.contents(of: shop.state)["catalogue.sqlite"] == before)
     }
 
+    @Test(
+        "say what lies in the catalogue's place where that is no file, and wait for nothing",
+        arguments: [["status"], ["verify"], ["reconcile", "--dry-run"], ["reconcile"], ["models", "prune"]])
+    func noFile(command: [String]) throws {
+        let shop = try Shop(perCategory: 1)
+        let place = "\(shop.state)/catalogue.sqlite"
+        let things: [(words: String, make: () throws -> Void)] = [
+            ("is no file", { #expect(mkfifo(place, 0o600) == 0) }),
+            ("is no file", { #expect(mkdir(place, 0o700) == 0) }),
+            ("levels of symbolic links", { #expect(symlink(place, place) == 0) }),
+            ("leads nowhere", { #expect(symlink("nowhere", place) == 0) }),
+            ("is no file", { #expect(mkfifo("\(place)-wal", 0o600) == 0) }),
+        ]
+        for thing in things {
+            try? FileManager.default.removeItem(atPath: shop.state)
+            try FileManager.default.createDirectory(atPath: shop.state, withIntermediateDirectories: true)
+            try thing.make()
+            let result = try Shop.run([Shop.binary] + command + ["--config", shop.settings])
+            #expect([65, 74].contains(result.code), "\(result.code) \(result.errors)")
+            #expect(result.errors.contains(place) && result.errors.contains(thing.words), "\(result.errors)")
+            #expect(result.errors.contains("ove it away"), "\(result.errors)")
+        }
+    }
+
     @Test("take no lock; one that removes does, or has the running agent do it")
     func prune() throws {
         let shop = try Shop(perCategory: 2)

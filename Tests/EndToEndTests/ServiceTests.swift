@@ -276,6 +276,15 @@ struct ServiceTests {
         #expect(try JSONDecoder().decode(Document.self, from: data).recommendations.count == count)
     }
 
+    @Test("an agent whose socket's place is taken by something else leaves it there, and says so")
+    func takenSocket() throws {
+        let shop = try Shop(perCategory: 1)
+        try shop.folder.write("state/control.socket", Array("mine".utf8))
+        let result = try shop.run("run")
+        #expect(result.code != 0 && result.errors.contains("something else lies there"), "\(result.errors)")
+        #expect(try TemporaryFolder.contents(of: shop.state)["control.socket"] == Data("mine".utf8))
+    }
+
     @Test("who waits is answered, also by the loop that follows when settings are read again")
     func waitersOutliveReload() throws {
         let shop = try Shop(perCategory: nil)

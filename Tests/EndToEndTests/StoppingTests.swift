@@ -314,6 +314,57 @@ struct StoppingTests {
         #expect(crowd.output == "full\n" && crowd.code == 0 && crowd.errors.contains("does not answer"))
     }
 
+    /// Whoever listens where an agent should, and what is said of that.
+    private static let strangers: [(answer: String, words: String)] = [
+        ("while True: client.sendall(b'x' * 65536)", "none of an agent's"),
+        ("while True: client.sendall(b'x'); time.sleep(0.2)", "gave no sign of life"),
+        (
+            "client.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n')\n  while True: client.sendall(b'x' * 65536)",
+            "none of an agent's"
+        ),
+        (
+            "client.sendall(b'HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n')\n  while True: client.sendall(b'1' * 65536)",
+            "none of an agent's"
+        ),
+        ("client.sendall(b'HTTP/1.1 200 OK\\r\\n')", "went away"),
+    ]
+
+    @Test("somebody else who listens in an agent's place keeps nobody waiting", arguments: strangers)
+    func stranger(answer: String, words: String) throws {
+        let shop = try Shop(perCategory: 1, extra: "[runtime]\ntimeout_seconds = 2\n")
+        #expect(try shop.run("reconcile").code == 0)
+        let socket = "\(shop.state)/control.socket"
+        let stranger = try Shop.start([
+            "/usr/bin/python3", "-c",
+            """
+            import socket, sys, threading, time
+            def serve(client):
+             try:
+              client.recv(65536)
+              \(answer)
+              client.close()
+             except OSError: pass
+            server = socket.socket(socket.AF_UNIX)
+            server.bind(sys.argv[1])
+            server.listen()
+            while True: threading.Thread(target=serve, args=[server.accept()[0]], daemon=True).start()
+            """, socket,
+        ])
+        defer {
+            kill(stranger.process.processIdentifier, SIGKILL)
+            stranger.process.waitUntilExit()
+        }
+        #expect(eventually { manager.fileExists(atPath: socket) })
+        for command in [["wait"], ["reconcile"], ["models", "prune"]] {
+            let result = try Shop.run([Shop.binary] + command + ["--config", shop.settings])
+            #expect(result.code == 69 && result.errors.contains(words), "\(command) \(result.errors)")
+        }
+        let status = try shop.run("status")
+        #expect(
+            words.contains("no sign")
+                ? status.output.contains("does not answer") : status.errors.contains(words))
+    }
+
     @Test("an agent that works long without a word, and is alive, is waited for")
     func busy() throws {
         let shop = try Shop(
