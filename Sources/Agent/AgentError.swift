@@ -76,7 +76,7 @@ package enum AgentError: Error, CustomStringConvertible {
         case .badTable(let file, let reason):
             "\(file) is no table that can be used: \(reason)"
         case .tableNotReached(let file, .silent(let seconds)):
-            "\(file) cannot be reached: its disk did not answer for \(seconds) s (output.attributes_timeout_seconds). Is it mounted, and its server there?"
+            "\(file) cannot be reached: it could not be looked at, or not be read whole, in \(seconds) s (output.attributes_timeout_seconds). Is its disk mounted, and its server there and fast enough?"
         case .tableNotReached(let file, .lost):
             "\(file) cannot be reached: the process that looks at it ended"
         case .tableNotReached(let file, .failed(let number)):

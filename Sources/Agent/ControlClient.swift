@@ -172,7 +172,8 @@ package struct ControlClient: ~Copyable {
             // What is left is a part of the head, or of a chunk's size.
             guard isAnswer, received.count < Self.longestHead, refusal?.body.count ?? 0 < Self.longestHead
             else {
-                throw .cannotConnect(socket: socket, reason: "what it answers is none of an agent's")
+                throw .cannotConnect(
+                    socket: socket, reason: "what it answers is none of an agent's, or too long")
             }
         }
         guard decoder != nil else {

@@ -55,11 +55,12 @@ enum SignalThread {
 
     /// The process ends after `longestStop`, if it has not by then: for an end that no signal asked for.
     ///
-    /// - Parameter onEnd: called before that.
+    /// - Parameter onEnd: called before that, and not waited for long.
     static func endSoon(_ code: Int32, _ onEnd: @escaping @Sendable () -> Void) {
         Thread {
             Thread.sleep(forTimeInterval: longestStop.seconds)
-            onEnd()
+            Thread { onEnd() }.start()
+            Thread.sleep(forTimeInterval: 0.5)
             _exit(code)
         }.start()
     }

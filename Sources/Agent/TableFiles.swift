@@ -2,6 +2,7 @@ import Foundation
 import Products
 import Sandbox
 import Settings
+import Synchronization
 
 /// How tables that the settings name are looked at.
 package protocol TableFiles: Sendable {
@@ -25,13 +26,31 @@ struct DirectTableFiles: TableFiles {
     }
 }
 
-/// For the running agent, which must not hang where a disk does not answer: a process of its own looks.
+/// For the running agent, which must not hang where a disk does not answer: a process of its own looks. After a failure the
+/// disk is left alone for a while, and the answer is that failure.
 final class PatientTableFiles: TableFiles {
     /// Tells the program to be that process.
     static let command = "look-at-files"
 
+    private struct Failure {
+        let error: AgentError
+        let isOver: ContinuousClock.Instant
+    }
+
+    private struct State {
+        var failure: Failure?
+        /// In a row.
+        var failedReadings = 0
+    }
+
     private let worker: FileWorker
     private let timeoutSeconds: Int
+    private let state = Mutex(State())
+
+    private static let shortestPause = Duration.seconds(1)
+    private static let longestPause = Duration.seconds(60)
+    /// How many times as long as it was waited for in vain it is left alone: others have work to do.
+    private static let pauseShare = 2
 
     /// Starts nothing yet.
     static func worker(executable: String) -> FileWorker {
@@ -44,20 +63,39 @@ final class PatientTableFiles: TableFiles {
     }
 
     func stamp(of file: String) throws(AgentError) -> FileStamp? {
-        do throws(FileWorkerFailure) {
-            return try worker.stamp(of: file, timeoutSeconds: timeoutSeconds).map(FileStamp.init)
-        } catch {
-            throw .tableNotReached(file: file, error)
+        try asking(file) { () throws(FileWorkerFailure) in
+            try worker.stamp(of: file, timeoutSeconds: timeoutSeconds).map(FileStamp.init)
         }
     }
 
     func contents(of file: String) throws(AgentError) -> (stamp: FileStamp, bytes: Data)? {
-        do throws(FileWorkerFailure) {
-            return try worker.contents(of: file, timeoutSeconds: timeoutSeconds).map {
+        let answer = try asking(file, isReading: true) { () throws(FileWorkerFailure) in
+            try worker.contents(of: file, timeoutSeconds: timeoutSeconds).map {
                 (FileStamp($0.stamp), Data($0.bytes))
             }
+        }
+        state.withLock { $0.failedReadings = 0 }
+        return answer
+    }
+
+    private func asking<Answer>(
+        _ file: String, isReading: Bool = false, _ ask: () throws(FileWorkerFailure) -> Answer
+    ) throws(AgentError) -> Answer {
+        let start = ContinuousClock.now
+        if let failure = state.withLock({ $0.failure }), start < failure.isOver { throw failure.error }
+        do throws(FileWorkerFailure) {
+            return try ask()
         } catch {
-            throw .tableNotReached(file: file, error)
+            let failure = AgentError.tableNotReached(file: file, error)
+            let now = ContinuousClock.now
+            state.withLock {
+                if isReading { $0.failedReadings += 1 }
+                // A file that can be looked at and not be read is tried ever later.
+                let backOff = Self.shortestPause * (1 << min($0.failedReadings, 6))
+                let pause = max(min(backOff, Self.longestPause), (now - start) * Self.pauseShare)
+                $0.failure = Failure(error: failure, isOver: now + pause)
+            }
+            throw failure
         }
     }
 }

@@ -86,7 +86,7 @@ package final class Catalogue: Sendable {
     /// - Throws: where something else than a file lies in its place or beside it. SQLite would wait for a pipe, for instance.
     package static func isThere(stateFolder: String) throws(CatalogueError) -> Bool {
         let file = "\(stateFolder)/\(fileName)"
-        for path in ["\(file)-wal", "\(file)-shm", file] {
+        for path in ["\(file)-journal", "\(file)-wal", "\(file)-shm", file] {
             var status = stat()
             if stat(path, &status) != 0 {
                 switch errno {

@@ -45,6 +45,9 @@ struct StoppingTests {
         /// It answers that it cannot.
         var isBroken = false { didSet { set("broken", isBroken) } }
 
+        /// It tells of a new table, and answers whoever reads it that it cannot.
+        var isUnreadable = false { didSet { set("unreadable", isUnreadable) } }
+
         private func set(_ flag: String, _ isSet: Bool) {
             if isSet {
                 _ = FileManager.default.createFile(atPath: "\(folder)/\(flag)", contents: nil)
@@ -108,13 +111,37 @@ struct StoppingTests {
         try shop.configure(
             "", output: "attributes = \"disk/mnt/products.csv\"\nattributes_timeout_seconds = 10\n")
         agent.signal(SIGHUP)
-        #expect(try eventually { try shop.run("status", "--json").output.contains("not answer for 10 s") })
+        #expect(try eventually { try shop.run("status", "--json").output.contains("in 10 s") })
         #expect(stops(agent.process))
         // A start that meets it ends as well.
         let starting = try RunningAgent(shop)
         #expect(try eventually { try starting.status().running?.trouble != nil })
         #expect(stops(starting.process))
         disk.isSilent = false
+    }
+
+    @Test(
+        "a table that can be looked at and not be read is trouble, and is not tried without pause",
+        .enabled(if: geteuid() == 0, needsRoot))
+    func unreadableTable() throws {
+        let shop = try Shop(perCategory: 1)
+        let disk = try SilentDisk(beside: shop)
+        try shop.configure("", output: "attributes = \"disk/mnt/products.csv\"\n")
+        let agent = try RunningAgent(shop)
+        try agent.wait()
+        let before = try shop.files()
+        disk.isUnreadable = true
+        #expect(
+            try eventually { try agent.status().running?.trouble?.contains("Input/output error") == true })
+        // Until the second try, at least.
+        let rounds = try #require(try agent.metrics()["rounds_total"])
+        #expect(try eventually { try agent.metrics()["rounds_total"] ?? 0 > rounds })
+        #expect(try #require(try agent.metrics()["rounds_total"]) <= rounds + 3)
+        #expect(try shop.files() == before)
+        disk.isUnreadable = false
+        #expect(try eventually { try agent.status().running?.state == "idle" })
+        #expect(try agent.wait().code == 0)
+        #expect(agent.stop() == 0)
     }
 
     @Test(
