@@ -263,8 +263,11 @@ struct SystemdTests {
             """
             cat >/root/freeze <<'X'
             import ctypes, pathlib, sys, time
+            def name(thread):
+                try: return (thread / "comm").read_text()
+                except OSError: return ""  # it has just ended
             threads = pathlib.Path(f"/proc/{sys.argv[1]}/task").iterdir()
-            work = next(int(one.name) for one in threads if (one / "comm").read_text() == "work\\n")
+            work = next(int(one.name) for one in threads if name(one) == "work\\n")
             seize, interrupt = 0x4206, 0x4207
             call = ctypes.CDLL(None, use_errno=True).ptrace
             assert call(seize, work, None, None) == 0 and call(interrupt, work, None, None) == 0
@@ -274,7 +277,7 @@ struct SystemdTests {
             process=$(systemctl show --property=MainPID --value imgrec-agent)
             python3 /root/freeze $process >/root/frozen 2>&1 &
             for _ in $(seq 300); do grep -q frozen /root/frozen && break; sleep 0.1; done
-            grep frozen /root/frozen
+            grep frozen /root/frozen || { cat /root/frozen >&2; exit 1; }
             curl --silent --fail --unix-socket /run/imgrec-agent/control.socket http://agent/healthz
             """)
         #expect(try eventually { try container.property("NRestarts") == "1" })
