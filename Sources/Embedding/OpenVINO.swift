@@ -275,8 +275,6 @@ private final class Calls: Sendable {
     nonisolated(unsafe) private let lock = UnsafeMutablePointer<pthread_rwlock_t>.allocate(capacity: 1)
 
     static let all = Calls()
-    /// In seconds.
-    private static let longestAlone = 2
 
     private init() {
         var attributes = pthread_rwlockattr_t()
@@ -297,21 +295,13 @@ private final class Calls: Sendable {
 
     /// Makes a call: what it came to, and where it failed twice what OpenVINO says of that.
     func make(_ call: () -> ov_status_e) -> (status: ov_status_e, message: String) {
-        let start = ContinuousClock.now
         pthread_rwlock_rdlock(lock)
         let first = call()
         pthread_rwlock_unlock(lock)
         guard first != OK else { return (OK, "") }
-        // All others wait meanwhile. So none that takes long is made again, and none that hangs is waited for: then the text
-        // is of this call unless another failed just now.
-        var latest = timespec()
-        clock_gettime(CLOCK_REALTIME, &latest)
-        latest.tv_sec += Self.longestAlone
-        let isAlone =
-            .now - start < .seconds(Self.longestAlone)
-            && pthread_rwlock_timedwrlock(lock, &latest) == 0
-        defer { if isAlone { pthread_rwlock_unlock(lock) } }
-        let status = isAlone ? call() : first
+        pthread_rwlock_wrlock(lock)
+        defer { pthread_rwlock_unlock(lock) }
+        let status = call()
         // Of a wrong parameter it says nothing, and the text is still that of an earlier failure.
         guard status != OK, status != INVALID_C_PARAM, let text = ov_get_last_err_msg() else {
             return (status, "")
