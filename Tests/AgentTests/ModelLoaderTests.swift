@@ -5,7 +5,7 @@ import Testing
 
 @testable import Agent
 
-@Suite("Loading a model")
+@Suite("Loading a model", .inLanes)
 struct ModelLoaderTests {
     @Test("whoever asks for it gets it, however many ask at once")
     func race() throws {

@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Agent
 
-@Suite("Waking a thread")
+@Suite("Waking a thread", .inLanes)
 struct WakeupTests {
     @Test("a signal before the wait ends it, many end one, and without one the time does")
     func signals() {

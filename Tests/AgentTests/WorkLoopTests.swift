@@ -8,7 +8,7 @@ import Testing
 
 @testable import Agent
 
-@Suite("The work loop")
+@Suite("The work loop", .inLanes)
 struct WorkLoopTests {
     /// - Parameter model: lines of that table; as it is here, there is no such model, and the loop cannot start.
     private static func loop(

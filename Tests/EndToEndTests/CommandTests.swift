@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Commands", .serialized)
+@Suite("Commands", .serialized, .inLanes)
 struct CommandTests {
     @Test("init, reconcile, status, similar and gallery, as a new user runs them")
     func journey() throws {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Evaluate", .serialized)
+@Suite("Evaluate", .serialized, .inLanes)
 struct EvaluateTests {
     private struct Evaluated: Decodable {
         struct Model: Decodable {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Models on the command line")
+@Suite("Models on the command line", .inLanes)
 struct ModelsTests {
     private struct Entry: Decodable {
         let name: String

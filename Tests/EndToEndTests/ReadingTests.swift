@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Commands that only look change nothing: no table, no file, no owner.
-@Suite("Commands that only look")
+@Suite("Commands that only look", .inLanes)
 struct ReadingTests {
     private static let commands = [
         ["status"], ["similar", "bird/bird-001"], ["verify"], ["evaluate", "--quiet"], ["gallery"],

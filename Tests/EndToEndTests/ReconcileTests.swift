@@ -5,7 +5,7 @@ import Testing
 
 @testable import Catalogue
 
-@Suite("Reconcile", .serialized)
+@Suite("Reconcile", .serialized, .inLanes)
 struct ReconcileTests {
     private struct Reference: Decodable {
         let photo: String

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Verify")
+@Suite("Verify", .inLanes)
 struct VerifyTests {
     private struct Report: Decodable {
         struct Drift: Decodable {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Sandbox
 
-@Suite("A process that looks at files", .serialized)
+@Suite("A process that looks at files", .serialized, .inLanes)
 struct FileWorkerTests {
     private let folder: TemporaryFolder
     private let worker: FileWorker

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Sandbox
 
-@Suite("Workers", .serialized)
+@Suite("Workers", .serialized, .inLanes)
 struct WorkerTests {
     /// A worker of Tests/SandboxProbe.
     private func worker(isContained: Bool = true, timeoutSeconds: Int = 20) throws -> Worker {

@@ -1,7 +1,7 @@
 import Testing
 
 /// Keeps suites that lower limits of the kernel, which hold for the whole machine, apart from those that need them as
-/// they are: tests of one kind run beside each other, never beside one of the other kind.
+/// they are: tests of one kind run beside each other, never beside one of the other kind. They run in `Lanes`.
 package struct KernelLimits: SuiteTrait, TestTrait, TestScoping {
     fileprivate let isLowered: Bool
 
@@ -13,7 +13,7 @@ package struct KernelLimits: SuiteTrait, TestTrait, TestScoping {
         guard !test.isSuite else { return try await function() }
         await Gate.shared.enter(isLowered)
         defer { Task { await Gate.shared.leave() } }
-        try await function()
+        try await Lanes().provideScope(for: test, testCase: testCase, performing: function)
     }
 
     private actor Gate {
