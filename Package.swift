@@ -45,7 +45,8 @@ let fuzzing: [Target] =
     ? []
     : [
         .executableTarget(
-            name: "Fuzzing", dependencies: ["Agent", "Imaging", "Sandbox", "Products"], path: "Tests/Fuzzing",
+            name: "Fuzzing", dependencies: ["PhotoReading", "Imaging", "Sandbox", "Products"],
+            path: "Tests/Fuzzing",
             swiftSettings: room + [.unsafeFlags(["-parse-as-library"])], linkerSettings: openVINOLibraries)
     ]
 
@@ -102,7 +103,8 @@ let package = Package(
         .executableTarget(
             name: "imgrec-agent",
             dependencies: [
-                "Agent", "Embedding", "Settings", "Systemd", "CNoNetwork",
+                "Products", "Settings", "Systemd", "PhotoReading", "Embedding", "Tables", "Reconciling",
+                "Hooking", "Control", "Insight", "Service", "Imaging", "CNoNetwork",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
             ],
             swiftSettings: room,
@@ -117,12 +119,12 @@ let package = Package(
             linkerSettings: openVINOLibraries),
         .executableTarget(
             name: "ReadingBenchmark",
-            dependencies: ["Agent", "Imaging", "Products", "Sandbox", "CNoNetwork"],
+            dependencies: ["PhotoReading", "Imaging", "Products", "Sandbox", "CNoNetwork"],
             path: "Tests/ReadingBenchmark", swiftSettings: room,
             linkerSettings: openVINOLibraries + withoutCurl),
         .executableTarget(
             name: "NeighbourBenchmark",
-            dependencies: ["Agent", "Catalogue", "Neighbours", "Products", "CNoNetwork"],
+            dependencies: ["Reconciling", "Catalogue", "Neighbours", "Products", "CNoNetwork"],
             path: "Tests/NeighbourBenchmark", swiftSettings: room,
             linkerSettings: openVINOLibraries + withoutCurl),
         .executableTarget(
@@ -130,35 +132,62 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
     ]
+        // Words and tools that all rooms may use
         + rooms("Products", [.product(name: "Crypto", package: "swift-crypto")])
+        + rooms("Threads", ["Products"])
         + rooms("StrictTOML", [toml])
         + rooms("Settings", ["Products", "StrictTOML"])
-        + rooms("Watching", ["Products", "CInotifyTools", "CLinux"])
+        + rooms("Systemd", [log])
+        // From the folder to a picture, a vector, neighbours
+        + rooms("Watching", ["Products", "Threads", "CInotifyTools", "CLinux"])
         + rooms("Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"])
-        + rooms("Sandbox", ["CSandbox"], tests: ["SandboxProbe"])
+        + rooms("Sandbox", ["Products", "CSandbox"], tests: ["SandboxProbe"])
+        + rooms("PhotoReading", ["Products", "Settings", "Imaging", "Sandbox"])
         + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
+        + rooms("Embedder", ["Products", "Threads", "Settings", "Imaging", "PhotoReading", "Embedding"])
         // Optimised in debug builds too, as the kernels are: thousands of tables are computed in the tests.
         + rooms(
             "Neighbours", ["Products", "CNeighbourKernels"],
             settings: [.unsafeFlags(["-O"], .when(configuration: .debug))])
-        + rooms("Catalogue", ["Products", grdb, sqlite])
+        // What lasts, and what the shop writes and reads
+        + rooms("Catalogue", ["Products", "CLinux", grdb, sqlite])
         + rooms(
-            "Publishing", ["Products", "CLinux"],
+            "Tables",
+            ["Products", "Settings", "Sandbox", .product(name: "SwiftCSV", package: "SwiftCSV")])
+        + rooms(
+            "Publishing", ["Products", "Settings", "CLinux"],
             resources: [
                 .embedInCode("Resources/gallery.html"), .embedInCode("Resources/similar-products.js"),
             ])
-        + rooms("Systemd", [log])
+        // The order of work
         + rooms(
-            "Agent",
+            "Reconciling",
             [
-                "Products", "Settings", "Watching", "Imaging", "Sandbox", "Embedding", "Neighbours",
-                "Catalogue",
-                "Publishing", "Systemd", "CLinux", log, lifecycle,
+                "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
+                "Embedder", "Neighbours", "Catalogue", "Tables", "Publishing",
+            ])
+        + rooms(
+            "Hooking",
+            [
+                "Products", "Threads", "Settings", "Catalogue", "Publishing", log,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "FlyingFox", package: "FlyingFox"),
-                .product(name: "SwiftCSV", package: "SwiftCSV"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ])
+        + rooms("Control", ["Products", "Settings"])
+        + rooms(
+            "Insight",
+            [
+                "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
+                "Embedder", "Neighbours", "Catalogue", "Tables", "Publishing", "Reconciling", "Hooking",
+                "Control",
+            ])
+        + rooms(
+            "Service",
+            [
+                "Products", "Threads", "Settings", "Systemd", "Watching", "Sandbox", "Embedding",
+                "Catalogue", "Tables", "Publishing", "Reconciling", "Hooking", "Control", "Insight", "CLinux",
+                log, lifecycle, .product(name: "FlyingFox", package: "FlyingFox"),
             ])
         + fuzzing,
     cLanguageStandard: .c17

@@ -1,8 +1,9 @@
 import GRDB
 import Glibc
+import Products
 
 /// Why the catalogue cannot be used.
-package enum CatalogueError: Error, Hashable, CustomStringConvertible {
+package enum CatalogueError: ExplainedError, Hashable {
     case cannotCreate(folder: String, reason: String)
     case full(file: String)
     case damaged(file: String, message: String)
@@ -47,36 +48,71 @@ package enum CatalogueError: Error, Hashable, CustomStringConvertible {
             ? .notAllowed(file: file, reason: reason) : .unreachable(file: file, reason: reason)
     }
 
-    package var description: String {
+    package var explanation: Explanation {
         switch self {
         case .cannotCreate(let folder, let reason):
-            "the state folder \(folder) cannot be made: \(reason). Make it, writable for the user that runs imgrec-agent, or correct state.folder."
+            .init(
+                "the state folder \(folder) cannot be made: \(reason)",
+                remedy:
+                    "Make it, writable for the user that runs imgrec-agent, or correct state.folder.",
+                .cannotCreate)
         case .full(let file):
-            "there is no space left for \(file). Free some and run again; nothing is lost."
+            .init(
+                "there is no space left for \(file)",
+                remedy: "Free some and run again; nothing is lost.", .inputOutput)
         case .damaged(let file, let message):
-            "\(file) is damaged (\(message)). Delete it and run 'imgrec-agent reconcile': it is made anew from the photos."
+            .init(
+                "\(file) is damaged (\(message))",
+                remedy:
+                    "Delete it and run 'imgrec-agent reconcile': it is made anew from the photos.", .dataError
+            )
         case .fromNewerVersion(let file):
-            "\(file) was made by a newer imgrec-agent. Install that version, or delete the file: it is made anew from the photos."
+            .init(
+                "\(file) was made by a newer imgrec-agent",
+                remedy:
+                    "Install that version, or delete the file: it is made anew from the photos.", .dataError)
         case .fromOlderVersion(let file):
-            "\(file) was made by an older imgrec-agent, or was not finished. Start the agent or run 'imgrec-agent reconcile', which bring it up to date; a command that only looks changes nothing."
+            .init(
+                "\(file) was made by an older imgrec-agent, or was not finished",
+                remedy:
+                    "Start the agent or run 'imgrec-agent reconcile', which bring it up to date; a command that only looks changes nothing.",
+                .tryAgain)
         case .foreign(let file):
-            "\(file) is a database, and not one of imgrec-agent's; it was left as it is. Move it away, or correct state.folder."
+            .init(
+                "\(file) is a database, and not one of imgrec-agent's; it was left as it is",
+                remedy: "Move it away, or correct state.folder.", .dataError)
         case .notAFile(let file):
-            "\(file) is no file. Move it away, or correct state.folder."
+            .init("\(file) is no file", remedy: "Move it away, or correct state.folder.", .dataError)
         case .unreachable(let file, let reason):
-            "\(file) cannot be reached: \(reason). Mend that, or move it away: it is made anew from the photos."
+            .init(
+                "\(file) cannot be reached: \(reason)",
+                remedy: "Mend that, or move it away: it is made anew from the photos.", .inputOutput)
         case .cannotOpen(let file, let message):
-            "\(file) cannot be opened: \(message). Make it readable and writable for the user that runs imgrec-agent."
+            .init(
+                "\(file) cannot be opened: \(message)",
+                remedy: "Make it readable and writable for the user that runs imgrec-agent.", .inputOutput)
         case .notAllowed(let file, let reason):
-            "\(file) cannot be read: \(reason). Run this as the user that the state folder belongs to, as root, or as a member of its group."
+            .init(
+                "\(file) cannot be read: \(reason)",
+                remedy:
+                    "Run this as the user that the state folder belongs to, as root, or as a member of its group.",
+                .noPermission)
         case .noLog(let file):
-            "\(file) cannot be read by this user: its log (-wal, -shm) is not beside it, as after a copy or an older version. Start the agent once, which makes it, or run this as the user that the file belongs to."
+            .init(
+                "\(file) cannot be read by this user: its log (-wal, -shm) is not beside it, as after a copy or an older version",
+                remedy:
+                    "Start the agent once, which makes it, or run this as the user that the file belongs to.",
+                .noPermission)
         case .gone(let file):
-            "\(file) was deleted or replaced while the agent was running. Start it again: what is missing is made anew from the photos."
+            .init(
+                "\(file) was deleted or replaced while the agent was running",
+                remedy: "Start it again: what is missing is made anew from the photos.", .inputOutput)
         case .vectors(let file, let reason):
-            "\(file) cannot be read or written: \(reason). Mend that and run again; the file may be deleted, it is made anew."
+            .init(
+                "\(file) cannot be read or written: \(reason)",
+                remedy: "Mend that and run again; the file may be deleted, it is made anew.", .inputOutput)
         case .failed(let file, let message):
-            "\(file): \(message)"
+            .init("\(file): \(message)", .inputOutput)
         }
     }
 }

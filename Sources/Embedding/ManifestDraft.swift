@@ -35,7 +35,7 @@ package struct ManifestDraft: Sendable {
     }
 
     /// Why no manifest can be written.
-    package enum Failure: Error, Hashable, CustomStringConvertible {
+    package enum Failure: ExplainedError, Hashable {
         case noNetwork(folder: String)
         case manyNetworks(folder: String, names: [String])
         case notAnImageNetwork(file: String, reason: String)
@@ -43,18 +43,22 @@ package struct ManifestDraft: Sendable {
         case unknown(what: String, flag: String)
         case badName(String)
 
-        package var description: String {
+        package var explanation: Explanation {
             switch self {
             case .noNetwork(let folder):
-                "there is no .onnx file and no .xml file of OpenVINO in \(folder)"
+                .init("there is no .onnx file and no .xml file of OpenVINO in \(folder)", .dataError)
             case .manyNetworks(let folder, let names):
-                "there are several networks in \(folder): \(names.joined(separator: ", ")). Name one of these files."
+                .init(
+                    "there are several networks in \(folder): \(names.joined(separator: ", "))",
+                    remedy: "Name one of these files.", .dataError)
             case .notAnImageNetwork(let file, let reason):
-                "\(file) cannot be used: \(reason)"
+                .init("\(file) cannot be used: \(reason)", .dataError)
             case .unknown(let what, let flag):
-                "the file does not tell \(what). Say it: \(flag)"
+                .init("the file does not tell \(what)", remedy: "Say it: \(flag)", .dataError)
             case .badName(let name):
-                "\"\(name)\" is no name for a model's folder. Give another one: --name my-model"
+                .init(
+                    "\"\(name)\" is no name for a model's folder",
+                    remedy: "Give another one: --name my-model", .dataError)
             }
         }
     }

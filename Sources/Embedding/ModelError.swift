@@ -1,7 +1,8 @@
+import Products
 import StrictTOML
 
 /// Why a model cannot be used.
-package enum ModelError: Error, Hashable, CustomStringConvertible {
+package enum ModelError: ExplainedError, Hashable {
     case notFound(name: String, folders: [String], known: [String])
     case noManifest(folder: String)
     case badManifest(TOMLError)
@@ -13,27 +14,34 @@ package enum ModelError: Error, Hashable, CustomStringConvertible {
     /// OpenVINO refused; its own words.
     case openVINO(doing: String, message: String)
 
-    package var description: String {
+    package var explanation: Explanation {
         switch self {
         case .notFound(let name, let folders, let known):
-            "there is no model \"\(name)\" in \(folders.joined(separator: " or ")). "
-                + (known.isEmpty
+            .init(
+                "there is no model \"\(name)\" in \(folders.joined(separator: " or "))",
+                remedy: known.isEmpty
                     ? "Run 'make build' (or 'make install') to obtain the default model, or set model.folder."
-                    : "There is: \(known.joined(separator: ", ")).")
+                    : "There is: \(known.joined(separator: ", ")).", .unavailable)
         case .noManifest(let folder):
-            "\(folder) has no manifest.toml that can be read, so it is not a model"
+            .init("\(folder) has no manifest.toml that can be read, so it is not a model", .unavailable)
         case .badManifest(let error):
-            error.description
+            .init(error.description, .dataError)
         case .damaged(let file, let expected, let found):
-            "\(file) is not the file that its manifest names (SHA-256 \(found), expected \(expected)). Obtain the model again."
+            .init(
+                "\(file) is not the file that its manifest names (SHA-256 \(found), expected \(expected))",
+                remedy: "Obtain the model again.", .dataError)
         case .missingFile(let file):
-            "\(file) is missing or cannot be read. Obtain the model again."
+            .init("\(file) is missing or cannot be read", remedy: "Obtain the model again.", .unavailable)
         case .notAsItWas(let name):
-            "the model \(name) is not as it was before. Run 'imgrec-agent reconcile': every photo is embedded with the model of the settings, as it is now."
+            .init(
+                "the model \(name) is not as it was before",
+                remedy:
+                    "Run 'imgrec-agent reconcile': every photo is embedded with the model of the settings, as it is now.",
+                .tryAgain)
         case .wrongInterface(let model, let reason):
-            "the model \(model) does not do what its manifest says: \(reason)"
+            .init("the model \(model) does not do what its manifest says: \(reason)", .dataError)
         case .openVINO(let doing, let message):
-            "OpenVINO failed while \(doing): \(message)"
+            .init("OpenVINO failed while \(doing): \(message)", .software)
         }
     }
 }

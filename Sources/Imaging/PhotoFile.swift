@@ -52,8 +52,7 @@ package enum PhotoFile {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .unreadable(errno: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile }
-        return FileStamp(
-            bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+        return FileStamp(status)
     }
 }
 

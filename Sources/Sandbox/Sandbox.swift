@@ -10,6 +10,8 @@
 //
 // This room knows bytes. What they mean is the business of whoever asks and of whoever serves.
 
+import Products
+
 /// What a worker may use.
 package struct WorkerLimits: Codable, Hashable, Sendable {
     /// Address space, in bytes, beyond what an idle worker has.
@@ -37,21 +39,26 @@ package struct Containment: Codable, Hashable, Sendable {
 }
 
 /// Why no worker can be started.
-package enum SandboxError: Error, Hashable, CustomStringConvertible {
+package enum SandboxError: ExplainedError, Hashable {
     case cannotStart(doing: String, errno: Int32)
     /// It ended, or was ended, before it said anything. Another may fare better.
     case didNotBegin(WorkerFailure)
     /// It started and could not give up what it has to.
     case cannotContain(reason: String)
 
-    package var description: String {
+    package var explanation: Explanation {
         switch self {
         case .cannotStart(let doing, let number):
-            "a process for reading photos cannot be started: \(doing): \(message(of: number))"
+            .init(
+                "a process for reading photos cannot be started: \(doing): \(message(of: number))", .system)
         case .didNotBegin(let failure):
-            "a process for reading photos ended before it began: \(failure)"
+            .init("a process for reading photos ended before it began: \(failure)", .system)
         case .cannotContain(let reason):
-            "the process for reading photos cannot be contained: \(reason). Photos that somebody else made could harm the agent. To run without, if all photos are trusted: sandbox = \"off\" in [workers]"
+            .init(
+                "the process for reading photos cannot be contained: \(reason)",
+                remedy:
+                    "Photos that somebody else made could harm the agent. To run without, if all photos are trusted: sandbox = \"off\" in [workers]",
+                .settings)
         }
     }
 }

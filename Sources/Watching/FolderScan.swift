@@ -176,10 +176,8 @@ package struct FolderScan: Sendable {
         case S_IFDIR:
             folders.append(path)
         case S_IFREG where hasPhotoName:
-            let stamp = FileStamp(
-                bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
-                nanoseconds: status.st_mtim.tv_nsec)
-            photos.append(Photo(path: imagePath, stamp: stamp, hasOtherNames: status.st_nlink > 1))
+            photos.append(
+                Photo(path: imagePath, stamp: FileStamp(status), hasOtherNames: status.st_nlink > 1))
         case S_IFLNK where Self.isFolder(name, in: folder):
             append(.linkInsteadOfFolder, path)
         case S_IFLNK where hasPhotoName && filter.followsLinks:
@@ -203,10 +201,7 @@ package struct FolderScan: Sendable {
         guard fstat(target, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             return append(.linkToNoPhoto, path)
         }
-        let stamp = FileStamp(
-            bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
-            nanoseconds: status.st_mtim.tv_nsec)
-        photos.append(Photo(path: imagePath, stamp: stamp, hasOtherNames: true))
+        photos.append(Photo(path: imagePath, stamp: FileStamp(status), hasOtherNames: true))
     }
 
     private mutating func enter(_ path: [UInt8], in folder: Int32) throws(FolderScanError) {
@@ -270,7 +265,7 @@ extension FolderScan.Obstacle.Reason: CustomStringConvertible {
 }
 
 /// Why a folder cannot be walked through at all.
-package enum FolderScanError: Error, Hashable, CustomStringConvertible {
+package enum FolderScanError: ExplainedError, Hashable {
     case missing(folder: String)
     case unreadable(folder: String, errno: Int32)
 
@@ -280,12 +275,16 @@ package enum FolderScanError: Error, Hashable, CustomStringConvertible {
             ? .missing(folder: folder) : .unreadable(folder: folder, errno: number)
     }
 
-    package var description: String {
+    package var explanation: Explanation {
         switch self {
         case .missing(let folder):
-            "the image folder \(folder) does not exist or is not a folder. Nothing was changed. Mount or create it, or correct images.folder."
+            .init(
+                "the image folder \(folder) does not exist or is not a folder",
+                remedy: "Nothing was changed. Mount or create it, or correct images.folder.", .noInput)
         case .unreadable(let folder, let number):
-            "the image folder \(folder) cannot be listed: \(String(cString: strerror(number))). Nothing was changed."
+            .init(
+                "the image folder \(folder) cannot be listed: \(String(cString: strerror(number)))",
+                remedy: "Nothing was changed.", .inputOutput)
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Products
 import Synchronization
+import Threads
 
 /// A hint that something may be different. Only the folder knows.
 package enum FolderChange: Hashable, Sendable {
@@ -64,7 +65,7 @@ package final class FolderWatcher: Sendable {
     private let onChange: @Sendable (FolderChange) -> Void
     private let shared = Mutex(State())
     private let isStopping = Atomic(false)
-    private let hasEnded = DispatchSemaphore(value: 0)
+    private let thread = Mutex<OwnThread?>(nil)
 
     /// - Parameters:
     ///   - folder: absolute path; may itself be a link.
@@ -87,8 +88,7 @@ package final class FolderWatcher: Sendable {
     /// - Parameter whileWaiting: called each second until then: a first walk over a slow disk may take minutes.
     package func start(whileWaiting: () -> Void = {}) {
         let isSet = DispatchSemaphore(value: 0)
-        let thread = Thread { [self] in
-            Thread.current.name = "watcher"  // which the kernel is told only from within
+        let started = OwnThread("watcher") { [self] in
             var watch = Watch(
                 folder, filter, pollInterval: pollInterval, lookInterval: lookInterval, onChange,
                 isStopping: { [self] in isStopping.load(ordering: .relaxed) },
@@ -97,16 +97,15 @@ package final class FolderWatcher: Sendable {
             isSet.signal()
             while !isStopping.load(ordering: .relaxed) { watch.step() }
             _ = consume watch
-            hasEnded.signal()
         }
-        thread.start()
+        thread.withLock { $0 = started }
         while isSet.wait(timeout: .now() + 1) == .timedOut { whileWaiting() }
     }
 
     /// Ends the thread; waits for it, which takes up to a second.
     package func stop() {
         isStopping.store(true, ordering: .relaxed)
-        hasEnded.wait()
+        thread.withLock { $0 }?.join()
     }
 }
 

@@ -1,4 +1,3 @@
-import Agent
 import ArgumentParser
 import Foundation
 import Settings
@@ -10,15 +9,7 @@ struct SettingsOption: ParsableArguments {
 
     /// The settings of the file, or a message and an exit code.
     func load() throws -> Settings {
-        try reportingErrors { () throws(AgentError) in try read() }
-    }
-
-    func read() throws(AgentError) -> Settings {
-        do throws(SettingsError) {
-            return try Settings(file: config)
-        } catch {
-            throw .settings(error)
-        }
+        try reportingErrors { try Settings(file: config) }
     }
 }
 

@@ -1,15 +1,17 @@
-import Agent
 import ArgumentParser
 import Foundation
+import Products
 
 /// Runs a body; an error becomes a sentence on standard error and an exit code.
-func reportingErrors<Value>(_ body: () throws(AgentError) -> Value) throws -> Value {
-    do throws(AgentError) {
-        return try body()
-    } catch {
-        printError(error.description)
-        throw ExitCode(error.systemExit.rawValue)
-    }
+func reportingErrors<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch { throw reported(error) }
+}
+
+/// Says an error on standard error, and gives back its exit code.
+func reported(_ error: any Error) -> ExitCode {
+    let explained = error.explained
+    printError(explained.description)
+    return ExitCode(explained.systemExit.rawValue)
 }
 
 func printError(_ message: String) {

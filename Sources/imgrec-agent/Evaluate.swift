@@ -1,6 +1,7 @@
-import Agent
 import ArgumentParser
+import Control
 import Foundation
+import Insight
 import Settings
 
 struct Evaluate: ParsableCommand {
@@ -63,7 +64,7 @@ struct Evaluate: ParsableCommand {
             case "products": .products
             default: .table(file: labels)
             }
-        options.models = try reportingErrors { () throws(AgentError) in
+        options.models = try reportingErrors {
             var chosen: [[ModelChoice]] = []
             for text in models?.split(separator: ",") ?? [] {
                 chosen.append(try Evaluation.choices(String(text)))
@@ -74,7 +75,7 @@ struct Evaluate: ParsableCommand {
         }
         (options.k, options.sample) = (at, sample)
         let display = ProgressDisplay(isQuiet: quiet, notifier: .none)
-        let report = try reportingErrors { [options] () throws(AgentError) in
+        let report = try reportingErrors { [options] in
             defer { display.finish() }
             let evaluation = try Evaluation(settings: settings, executable: executablePath, options: options)
             {

@@ -1,5 +1,5 @@
-import Agent
 import ArgumentParser
+import Insight
 import Settings
 
 struct GalleryCommand: ParsableCommand {
@@ -24,7 +24,7 @@ struct GalleryCommand: ParsableCommand {
     func run() throws {
         let settings = try settings.load()
         let folder = absolutePath(output ?? "\(settings.stateFolder)/\(GalleryWriter.folderName)")
-        let outcome = try reportingErrors { () throws(AgentError) in
+        let outcome = try reportingErrors {
             try GalleryWriter.write(settings: settings, to: folder)
         }
         let products = counted(outcome.products, "product")

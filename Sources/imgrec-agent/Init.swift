@@ -1,6 +1,6 @@
-import Agent
 import ArgumentParser
 import Foundation
+import Products
 import Settings
 
 struct Init: ParsableCommand {

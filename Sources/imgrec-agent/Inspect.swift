@@ -1,7 +1,8 @@
-import Agent
 import ArgumentParser
 import Foundation
 import Imaging
+import Insight
+import Products
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,7 +33,7 @@ struct Inspect: ParsableCommand {
 
     func run() throws {
         let settings = try settings.load()
-        let inspection = try reportingErrors { () throws(AgentError) in
+        let inspection = try reportingErrors {
             try PhotoInspection(of: photo, settings: settings, executable: executablePath)
         }
         if let png {

@@ -1,4 +1,5 @@
-import Agent
+import PhotoReading
+import Tables
 
 @main
 enum Main {

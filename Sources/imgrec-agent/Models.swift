@@ -1,6 +1,7 @@
-import Agent
 import ArgumentParser
 import Foundation
+import Insight
+import Products
 import Settings
 
 struct Models: ParsableCommand {
@@ -34,7 +35,7 @@ struct ModelsList: ParsableCommand {
         let settings = try settings.load()
         let shelf = ModelShelf(settings: settings, executable: executablePath)
         let isOnTerminal = isatty(STDERR_FILENO) == 1
-        let entries = try reportingErrors { () throws(AgentError) in
+        let entries = try reportingErrors {
             try shelf.entries { name in
                 if isOnTerminal { writeError("\r\u{1B}[Kmeasuring the speed of \(name)") }
             }
@@ -100,7 +101,7 @@ struct ModelsCheck: ParsableCommand {
 
     func run() throws {
         let settings = try settings.load()
-        let check = try reportingErrors { () throws(AgentError) in
+        let check = try reportingErrors {
             try ModelCheck(of: name, photo: photo, settings: settings, executable: executablePath)
         }
         if json { try printJSON(check) } else { print(Self.text(of: check)) }
@@ -150,7 +151,7 @@ struct ModelsPrune: ParsableCommand {
     func run() throws {
         let settings = try settings.load()
         let shelf = ModelShelf(settings: settings, executable: executablePath)
-        let pruned = try reportingErrors { () throws(AgentError) in try shelf.prune() }
+        let pruned = try reportingErrors { try shelf.prune() }
         if json { return try printJSON(pruned) }
         guard !pruned.isEmpty else { return print("There are no vectors of other models.") }
         for model in pruned {

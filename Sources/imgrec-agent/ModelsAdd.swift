@@ -1,7 +1,8 @@
-import Agent
 import ArgumentParser
 import Embedding
 import Foundation
+import Insight
+import Products
 import Settings
 
 extension ManifestDraft.Normalisation: ExpressibleByArgument {}
@@ -75,13 +76,13 @@ struct ModelsAdd: ParsableCommand {
         let settings = try settings.load()
         let shelf = ModelShelf(settings: settings, executable: executablePath)
         let path = absolutePath(path)
-        let (name, folder) = try reportingErrors { () throws(AgentError) in
+        let (name, folder) = try reportingErrors {
             guard FileManager.default.fileExists(atPath: path) else {
-                throw .badModel(reason: "there is no file or folder \(path)")
+                throw InsightError.badModel(reason: "there is no file or folder \(path)")
             }
             if FileManager.default.fileExists(atPath: "\(path)/\(ModelManifest.fileName)") {
                 guard !hasOptions else {
-                    throw .badModel(
+                    throw InsightError.badModel(
                         reason:
                             "\(path) has a manifest, which says all that options say. Change it there, or name the network's file."
                     )
@@ -116,13 +117,8 @@ struct ModelsAdd: ParsableCommand {
         }
     }
 
-    private func draft(_ path: String) throws(AgentError) -> ManifestDraft {
-        var draft: ManifestDraft
-        do { draft = try ManifestDraft(path: path) } catch let error as ModelError {
-            throw .model(error)
-        } catch {
-            throw .badModel(reason: "\(error)")
-        }
+    private func draft(_ path: String) throws -> ManifestDraft {
+        var draft = try ManifestDraft(path: path)
         if let name { draft.name = name }
         if let size { (draft.width, draft.height) = (size, size) }
         if let fit { draft.fit = fit }
@@ -133,7 +129,7 @@ struct ModelsAdd: ParsableCommand {
             shortSide, pooling, power, firstToken
         )
         if isatty(STDIN_FILENO) == 1 { ask(&draft) }
-        do throws(ModelError) { try draft.settleSize() } catch { throw .model(error) }
+        try draft.settleSize()
         return draft
     }
 

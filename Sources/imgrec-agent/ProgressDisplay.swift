@@ -1,5 +1,6 @@
-import Agent
+import Control
 import Foundation
+import Products
 import Synchronization
 import Systemd
 

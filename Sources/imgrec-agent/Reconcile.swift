@@ -1,6 +1,9 @@
-import Agent
 import ArgumentParser
+import Control
 import Foundation
+import Hooking
+import Products
+import Reconciling
 import Systemd
 
 struct Reconcile: AsyncParsableCommand {
@@ -38,7 +41,7 @@ struct Reconcile: AsyncParsableCommand {
         }
         let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
         var hook: PublishHook?
-        let report = try reportingErrors { () throws(AgentError) in
+        let report = try reportingErrors {
             defer { display.finish() }
             if !dryRun, let agent = try ControlClient(settings: settings) {
                 return try agent.reconcile(allowsMassRemoval: allowMassRemoval) { display.show($0) }
@@ -47,7 +50,7 @@ struct Reconcile: AsyncParsableCommand {
                 display.show($0)
             }
             if dryRun { return try reconciler.dryRun() }
-            defer { hook = reconciler.hook }
+            defer { hook = reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) } }
             return try reconciler.run(allowsMassRemoval: allowMassRemoval)
         }
         if json {
@@ -68,12 +71,7 @@ extension Reconcile {
     private func run(_ hook: PublishHook?) async throws {
         guard let hook else { return }
         let failure: String?
-        do {
-            failure = try await hook.run { writeError("hook: \($0)\n") }
-        } catch {
-            printError(error.description)
-            throw ExitCode(error.systemExit.rawValue)
-        }
+        do { failure = try await hook.run { writeError("hook: \($0)\n") } } catch { throw reported(error) }
         guard let failure else { return }
         printError(
             "the files are up to date, but the hook failed: \(failure). It is run again by the next reconcile."

@@ -1,6 +1,7 @@
-import Agent
 import ArgumentParser
 import Logging
+import Products
+import Service
 import Settings
 import Systemd
 
@@ -18,8 +19,8 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // What ends it has a priority for the journal, as all it says.
         var log = Logger(label: "imgrec-agent") { _ in ServiceLog(level: .info) }
-        do throws(AgentError) {
-            let settings = try settings.read()
+        do {
+            let settings = try Settings(file: settings.config)
             log = Logger(label: "imgrec-agent") { _ in
                 ServiceLog(level: Logger.Level(rawValue: settings.logLevel) ?? .info)
             }
@@ -27,8 +28,9 @@ struct Run: AsyncParsableCommand {
                 settings: settings, settingsFile: self.settings.config, executable: executablePath,
                 version: Version.text, log: log)
         } catch {
-            log.critical("\(error)")
-            throw ExitCode(error.systemExit.rawValue)
+            let explained = error.explained
+            log.critical("\(explained)")
+            throw ExitCode(explained.systemExit.rawValue)
         }
     }
 }

@@ -1,6 +1,6 @@
-import Agent
 import ArgumentParser
 import Foundation
+import Insight
 
 struct Similar: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,7 +28,7 @@ struct Similar: ParsableCommand {
 
     func run() throws {
         let settings = try settings.load()
-        let answer = try reportingErrors { () throws(AgentError) in
+        let answer = try reportingErrors {
             try SimilarSearch(settings: settings, executable: executablePath).nearest(to: name, count: count)
         }
         if json {

@@ -1,6 +1,8 @@
-import Agent
 import ArgumentParser
+import Control
 import Foundation
+import Insight
+import Products
 import Settings
 
 struct Status: ParsableCommand {
@@ -25,20 +27,7 @@ struct Status: ParsableCommand {
     func run() throws {
         let settings = try settings.load()
         repeat {
-            let report = try reportingErrors { () throws(AgentError) in
-                guard let agent = try ControlClient(settings: settings) else {
-                    return try StatusReport(settings: settings)
-                }
-                do throws(AgentError) {
-                    return try agent.status()
-                } catch {
-                    switch error {
-                    case .noAnswer, .remote(_, .tryAgain):
-                        return try StatusReport(settings: settings, silence: error)
-                    default: throw error
-                    }
-                }
-            }
+            let report = try reportingErrors { try status(settings) }
             if watch && isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
             if json {
                 try printJSON(report)
@@ -48,6 +37,21 @@ struct Status: ParsableCommand {
             fflush(nil)
             if watch { Thread.sleep(forTimeInterval: Self.watchInterval) }
         } while watch
+    }
+
+    private func status(_ settings: Settings) throws -> StatusReport {
+        guard let agent = try ControlClient(settings: settings) else {
+            return try StatusReport(ofCatalogue: settings)
+        }
+        do throws(ControlError) {
+            return try agent.status()
+        } catch {
+            switch error {
+            case .noAnswer, .remote(_, .tryAgain):
+                return try StatusReport(ofCatalogue: settings, silence: error)
+            default: throw error
+            }
+        }
     }
 }
 

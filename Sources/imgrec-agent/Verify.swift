@@ -1,6 +1,7 @@
-import Agent
 import ArgumentParser
 import Foundation
+import Insight
+import Products
 import Systemd
 
 struct Verify: ParsableCommand {
@@ -37,7 +38,7 @@ struct Verify: ParsableCommand {
     func run() throws {
         let settings = try settings.load()
         let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
-        let report = try reportingErrors { () throws(AgentError) in
+        let report = try reportingErrors {
             defer { display.finish() }
             return try Verification(settings: settings) { display.show($0) }
                 .run(sample: all ? nil : sample)

@@ -1,6 +1,7 @@
-import Agent
 import ArgumentParser
+import Control
 import Foundation
+import Products
 import Settings
 import Systemd
 
@@ -25,10 +26,10 @@ struct Wait: ParsableCommand {
     func run() throws {
         let settings = try settings.load()
         let display = ProgressDisplay(isQuiet: quiet, notifier: .none)
-        let report = try reportingErrors { () throws(AgentError) in
+        let report = try reportingErrors {
             defer { display.finish() }
             guard let agent = try ControlClient(settings: settings) else {
-                throw .cannotConnect(
+                throw ControlError.cannotConnect(
                     socket: settings.controlSocket,
                     reason:
                         "no agent is running on these settings. Start it (imgrec-agent run), or run 'imgrec-agent reconcile'"

@@ -1,8 +1,8 @@
 import Foundation
 import Products
 
-@testable import Agent
 @testable import Imaging
+@testable import PhotoReading
 @testable import Sandbox
 
 // What libFuzzer calls (https://llvm.org/docs/LibFuzzer.html). Built by Scripts/fuzz alone, which names the target in the

@@ -1,8 +1,8 @@
-import Agent
 import Catalogue
 import Foundation
 import Neighbours
 import Products
+import Reconciling
 
 // Measures the neighbour table as the agent has it: with a catalogue and a vectors file. Scripts/bench_neighbours.py
 // calls it beside FAISS, and prints and draws what it says. Each command prints one JSON object.

@@ -1,6 +1,6 @@
-import Agent
 import Foundation
 import Imaging
+import PhotoReading
 import Products
 import Sandbox
 import Synchronization

@@ -1,0 +1,25 @@
+import Products
+
+/// Why a state folder may not be worked on now.
+package enum LockError: ExplainedError, Hashable {
+    /// Another process works on the same state folder.
+    case busy(stateFolder: String)
+    case cannotLock(file: String, reason: String)
+    /// Root would leave files behind that their owner cannot change; others may not change anything.
+    case notOwner(stateFolder: String, owner: String)
+
+    package var explanation: Explanation {
+        switch self {
+        case .busy(let stateFolder):
+            .init(
+                "another imgrec-agent is working on \(stateFolder)",
+                remedy: "Wait until it has finished, or stop it, then run this again.", .tryAgain)
+        case .cannotLock(let file, let reason):
+            .init("the lock \(file) cannot be taken: \(reason)", .cannotCreate)
+        case .notOwner(let stateFolder, let owner):
+            .init(
+                "\(stateFolder) belongs to the user \(owner)",
+                remedy: "Run this as that user: sudo -u \(owner) imgrec-agent ...", .noPermission)
+        }
+    }
+}

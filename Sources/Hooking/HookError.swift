@@ -1,0 +1,16 @@
+import Products
+
+/// Why the hook cannot be given what it is to be told.
+package enum HookError: ExplainedError, Hashable {
+    case cannotWrite(file: String, reason: String)
+    case cannotLock(file: String, reason: String)
+
+    package var explanation: Explanation {
+        switch self {
+        case .cannotWrite(let file, let reason):
+            .init("\(file) cannot be written: \(reason)", .cannotCreate)
+        case .cannotLock(let file, let reason):
+            .init("the lock \(file) cannot be taken: \(reason)", .cannotCreate)
+        }
+    }
+}

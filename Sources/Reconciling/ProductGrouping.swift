@@ -1,0 +1,26 @@
+import Products
+import Settings
+
+/// Tells which product a photo is of.
+///
+/// `@unchecked Sendable`: a `Regex` is a value that matching does not change.
+package struct ProductGrouping: @unchecked Sendable {
+    private let pattern: Regex<AnyRegexOutput>?
+
+    /// - Parameter pattern: a regular expression whose first group captures the product; empty for the default.
+    package init(pattern: String) {
+        do {
+            self.pattern = pattern.isEmpty ? nil : try Regex(pattern)
+        } catch {
+            preconditionFailure("Settings.check lets no pattern through that does not compile: \(error)")
+        }
+    }
+
+    /// A path that the pattern does not match, or whose first group is empty, is its own product.
+    package func product(of path: ImagePath) -> ProductID {
+        guard let pattern, let match = path.text.firstMatch(of: pattern),
+            match.output.count > 1, let captured = match.output[1].substring, !captured.isEmpty
+        else { return ProductID(of: path) }
+        return ProductID(String(captured))
+    }
+}

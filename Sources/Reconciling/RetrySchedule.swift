@@ -1,0 +1,11 @@
+import Products
+
+/// When a photo that failed is tried again though it has not changed: while it is young it may be half of a file that
+/// somebody is still writing.
+package enum RetrySchedule {
+    /// A file that has not changed for so long is taken for whole.
+    static let young = Duration.seconds(60)
+
+    /// How long after its so-many-th try a photo is tried again: 2, 4, 8 ... seconds.
+    package static func delay(after attempts: Int) -> Duration { .seconds(1 << min(attempts, 6)) }
+}

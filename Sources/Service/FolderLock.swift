@@ -1,0 +1,27 @@
+import CLinux
+import Catalogue
+import Foundation
+
+/// Held by a running agent on its runtime folder, in which no other may serve meanwhile.
+final class FolderLock: Sendable {
+    private let descriptor: Int32
+
+    /// Makes the folder where it is missing.
+    init(_ folder: String, stateFolder: String) throws {
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw ServiceError.cannotServe(socket: folder, reason: error.localizedDescription)
+        }
+        descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw ServiceError.cannotServe(socket: folder, reason: String(cString: strerror(errno)))
+        }
+        guard imgrec_lock(descriptor) == 0 else {
+            close(descriptor)
+            throw LockError.busy(stateFolder: stateFolder)
+        }
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,34 @@
+import Glibc
+import Products
+
+/// Why the agent cannot run, or not go on.
+package enum ServiceError: ExplainedError, Hashable {
+    case cannotServe(socket: String, reason: String)
+    /// Signals cannot be taken.
+    case noPipe(errno: Int32)
+    /// What systemd opened to the service when it started is not what the path leads to now.
+    case outputLost(folder: String)
+    /// Settings that are read at the start only have changed.
+    case needsRestart
+    /// It has not opened the catalogue yet.
+    case isStarting
+
+    package var explanation: Explanation {
+        switch self {
+        case .cannotServe(let socket, let reason):
+            .init(
+                "the control socket \(socket) cannot be opened: \(reason)",
+                remedy: "Correct runtime.folder.", .cannotCreate)
+        case .noPipe(let number):
+            .init("no pipe can be opened for signals: \(String(cString: strerror(number)))", .system)
+        case .outputLost(let folder):
+            .init(
+                "\(folder) cannot be written any more: it was replaced by another folder, which systemd opens to the service when that is started again",
+                .inputOutput)
+        case .needsRestart:
+            .init("runtime.folder and log.level take effect at the next start; restart the agent", .settings)
+        case .isStarting:
+            .init("the agent is only just starting; run this again", .tryAgain)
+        }
+    }
+}

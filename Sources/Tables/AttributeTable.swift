@@ -1,0 +1,48 @@
+import Products
+
+/// What a shop says of its products: a table with a column `product`; each other column is an attribute.
+package struct AttributeTable: Sendable {
+    private static let key = "product"
+    private static let remedy = "Correct output.attributes, or put the file there."
+
+    /// Of the file's bytes.
+    package let digest: ContentDigest
+    package let stamp: FileStamp
+    private let rows: [ProductID: ProductAttributes]
+
+    package init(file: String, _ files: any TableFiles) throws(TableError) {
+        guard let (stamp, data) = try files.contents(of: file) else {
+            throw .none(file: file, remedy: Self.remedy)
+        }
+        self.stamp = stamp
+        digest = ContentDigest(of: data)
+        let table = try NamedTable(data, file: file)
+        let columns = table.columns
+        guard let key = columns.firstIndex(where: { $0.lowercased() == Self.key }) else {
+            throw .bad(
+                file: file,
+                reason:
+                    "its first line has to name a column \"product\"; it names \(columns.joined(separator: ", "))"
+            )
+        }
+        for (index, name) in columns.enumerated() where columns[..<index].contains(name) || name.isEmpty {
+            throw .bad(
+                file: file,
+                reason: name.isEmpty ? "column \(index + 1) has no name" : "two columns are called \(name)")
+        }
+        var rows: [ProductID: ProductAttributes] = [:]
+        for row in table.rows where !row[key].isEmpty {
+            let attributes = columns.indices.filter { $0 != key && !row[$0].isEmpty }.map {
+                ProductAttributes.Attribute(name: columns[$0], value: row[$0])
+            }
+            guard rows.updateValue(ProductAttributes(attributes), forKey: ProductID(row[key])) == nil else {
+                throw .bad(file: file, reason: "the product \(row[key]) is in it more than once")
+            }
+        }
+        self.rows = rows
+    }
+
+    package var count: Int { rows.count }
+
+    package subscript(product: ProductID) -> ProductAttributes? { rows[product] }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import SwiftCSV
+
+/// A CSV file whose first line names its columns, as spreadsheets write it: commas, semicolons or tabs.
+package struct NamedTable {
+    package let columns: [String]
+    /// As many cells as there are columns.
+    package let rows: [[String]]
+
+    /// - Parameter remedy: what to do where there is no such file.
+    package init(file: String, remedy: String) throws(TableError) {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw .none(file: file, remedy: remedy)
+        }
+        try self.init(data, file: file)
+    }
+
+    /// - Parameter file: its name, for errors.
+    package init(_ data: Data, file: String) throws(TableError) {
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw .bad(file: file, reason: "it is not UTF-8; save it as \"CSV UTF-8\"")
+        }
+        let table: CSV<Enumerated>
+        do {
+            table = try CSV<Enumerated>(string: text, loadColumns: false)
+        } catch {
+            let reason =
+                switch error as? CSVParseError {
+                case .quotation(let message), .generic(let message): message
+                case nil: "\(error)"
+                }
+            throw .bad(
+                file: file,
+                reason:
+                    "\(reason). A cell with quotation marks has to be in quotation marks, its own ones doubled"
+            )
+        }
+        let names = table.header.map { $0.trimmingCharacters(in: .whitespaces) }
+        columns = names
+        rows = table.rows.map { row in
+            Array((row + Array(repeating: "", count: names.count)).prefix(names.count))
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Products
+import TestSupport
+import Testing
+
+@testable import Tables
+
+@Suite("Tables")
+struct AttributeTableTests {
+    private func table(_ text: String) throws -> AttributeTable {
+        let folder = try TemporaryFolder()
+        try folder.write("a.csv", Array(text.utf8))
+        return try AttributeTable(file: "\(folder.path)/a.csv", DirectTableFiles())
+    }
+
+    private func attributes(_ pairs: KeyValuePairs<String, String>) -> ProductAttributes {
+        ProductAttributes(pairs.map { .init(name: $0.key, value: $0.value) })
+    }
+
+    @Test(
+        "a product's attributes are its cells that are not empty, in the order of the columns",
+        arguments: [",", ";", "\t"])
+    func rows(separator: String) throws {
+        let lines = [
+            ["title", "Product", "price"], ["Blue, long", "a", "1"], ["", "b", "2"], ["x", "", "3"],
+        ]
+        let text = lines.map { $0.map { $0.contains(",") ? "\"\($0)\"" : $0 }.joined(separator: separator) }
+        let table = try table(text.joined(separator: "\n"))
+        #expect(table.count == 2)
+        #expect(table[ProductID("a")] == attributes(["title": "Blue, long", "price": "1"]))
+        #expect(table[ProductID("b")] == attributes(["price": "2"]))
+        #expect(table[ProductID("c")] == nil)
+    }
+
+    @Test(
+        "what is no table is refused with the reason",
+        arguments: [
+            ("name,price\na,1", "column \"product\""), ("product,a,a\nx,1,2", "two columns are called a"),
+            ("product,\nx,1", "column 2 has no name"), ("product,a\nx,1\nx,2", "more than once"),
+            ("product,a\nx,1\"2", "quotation marks"),
+        ])
+    func refused(text: String, reason: String) {
+        let error = #expect(throws: TableError.self) { try table(text) }
+        #expect(error?.description.contains(reason) == true)
+        #expect(error?.systemExit == .dataError)
+    }
+
+    @Test("a file that is not there is another error than one that is no table")
+    func missing() {
+        let error = #expect(throws: TableError.self) {
+            try AttributeTable(file: "/nowhere/a.csv", DirectTableFiles())
+        }
+        #expect(error?.systemExit == .noInput)
+    }
+}
