@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// One target a room; Docs/architecture.md shows how a photo goes through them.
+// One target a room; Docs/explanation/architecture.md shows how a photo goes through them.
 
 let isFuzzing = Context.environment["IMGREC_FUZZING"] != nil
 
@@ -129,6 +129,7 @@ let package = Package(
             linkerSettings: openVINOLibraries + withoutCurl),
         .executableTarget(
             name: "SandboxProbe", dependencies: ["Sandbox"], path: "Tests/SandboxProbe", swiftSettings: room),
+        .testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: room),
         .target(
             name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
     ]
@@ -140,15 +141,19 @@ let package = Package(
         + rooms("Systemd", [log])
         // From the folder to a picture, a vector, neighbours
         + rooms("Watching", ["Products", "Threads", "CInotifyTools", "CLinux"])
-        + rooms("Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"])
+        + rooms(
+            "Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"], tests: ["Settings"])
         + rooms("Sandbox", ["Products", "CSandbox"], tests: ["SandboxProbe"])
         + rooms("PhotoReading", ["Products", "Settings", "Imaging", "Sandbox"])
         + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
-        + rooms("Embedder", ["Products", "Threads", "Settings", "Imaging", "PhotoReading", "Embedding"])
+        + rooms(
+            "Embedder",
+            ["Products", "Threads", "Settings", "Imaging", "Sandbox", "PhotoReading", "Embedding"])
         // Optimised in debug builds too, as the kernels are: thousands of tables are computed in the tests.
         + rooms(
             "Neighbours", ["Products", "CNeighbourKernels"],
             settings: [.unsafeFlags(["-O"], .when(configuration: .debug))])
+        + rooms("Recommending", ["Products"])
         // What lasts, and what the shop writes and reads
         + rooms("Catalogue", ["Products", "CLinux", grdb, sqlite])
         + rooms(
@@ -164,7 +169,7 @@ let package = Package(
             "Reconciling",
             [
                 "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
-                "Embedder", "Neighbours", "Catalogue", "Tables", "Publishing",
+                "Embedder", "Neighbours", "Recommending", "Catalogue", "Tables", "Publishing",
             ])
         + rooms(
             "Hooking",
@@ -179,7 +184,8 @@ let package = Package(
             "Insight",
             [
                 "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
-                "Embedder", "Neighbours", "Catalogue", "Tables", "Publishing", "Reconciling", "Hooking",
+                "Embedder", "Neighbours", "Recommending", "Catalogue", "Tables", "Publishing", "Reconciling",
+                "Hooking",
                 "Control",
             ])
         + rooms(

@@ -15,6 +15,8 @@ import Products
 ///
 /// A process that changes it holds the lock of the state folder, and opens it once. Whoever only looks opens it with
 /// `forReading`, beside a running agent too.
+///
+/// More than 300 lines: in a file for each thing that it keeps, one type has all SQL, so that nothing else meets the database.
 package final class Catalogue: Sendable {
     let database: DatabasePool
     package let file: String
@@ -164,7 +166,7 @@ package final class Catalogue: Sendable {
     }
 
     /// Writes what files are going to tell of: it is on the disk when this returns, with all that was written before, and a
-    /// power cut does not undo it. Docs/decisions/008-durability.md says which transactions have to be.
+    /// power cut does not undo it. Docs/explanation/decisions/008-durability.md says which transactions have to be.
     func writeDurably<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try database.writeWithoutTransaction { database in
             try database.execute(sql: "PRAGMA synchronous = FULL")

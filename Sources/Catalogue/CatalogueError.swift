@@ -42,12 +42,13 @@ package enum CatalogueError: ExplainedError, Hashable {
 
     /// - Parameter errno: why it cannot be read.
     init(reading file: String, errno number: Int32) {
-        let reason = String(cString: strerror(number))
+        let reason = errnoText(number)
         self =
             number == EACCES || number == EPERM
             ? .notAllowed(file: file, reason: reason) : .unreachable(file: file, reason: reason)
     }
 
+    // Longer than 60 lines: a table, a case a row.
     package var explanation: Explanation {
         switch self {
         case .cannotCreate(let folder, let reason):

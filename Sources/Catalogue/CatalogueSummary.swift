@@ -14,7 +14,7 @@ package struct CatalogueSummary: Hashable, Sendable {
     package let embeddings: Int
     /// Products whose file is not known to be up to date.
     package let due: Int
-    /// Whether neighbour rows are behind the vectors, or behind what is computed of them.
+    /// Whether neighbour rows are behind the vectors or behind what is computed of them, or lists behind these rows.
     package let isRankingDue: Bool
     /// How often the files of the output folder have changed.
     package let generation: Int
@@ -55,7 +55,7 @@ extension Catalogue {
                 due: try count("SELECT count(*) FROM publication WHERE is_due = 1"),
                 isRankingDue: try count(
                     """
-                    SELECT EXISTS (SELECT 1 FROM unranked)
+                    SELECT EXISTS (SELECT 1 FROM unranked) OR EXISTS (SELECT 1 FROM unrecommended)
                     OR EXISTS (SELECT 1 FROM ranking JOIN model ON model.id = ranking.model WHERE is_ahead)
                     """) == 1,
                 generation: try count("SELECT generation FROM ranking"),

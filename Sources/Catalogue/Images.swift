@@ -37,21 +37,44 @@ extension Catalogue {
     }
 
     /// The photos at some paths, and below those that are folders. Each once, in no order.
-    package func images(atOrBelow paths: [ImagePath]) throws(CatalogueError) -> [ImageRecord] {
-        try read { database in
-            var images: [ImagePath: ImageRecord] = [:]
-            for path in paths {
-                // "0" is the character after "/".
-                let rows = try Row.fetchCursor(
-                    database.cachedStatement(
-                        sql: "SELECT * FROM image WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0')"),
-                    arguments: [path.text])
-                while let row = try rows.next() {
-                    let image = try ImageRecord(row: row)
-                    images[image.path] = image
-                }
+    private static func images(atOrBelow paths: [ImagePath], _ database: Database) throws -> [ImageRecord] {
+        var images: [ImagePath: ImageRecord] = [:]
+        for path in paths {
+            // "0" is the character after "/".
+            let rows = try Row.fetchCursor(
+                database.cachedStatement(
+                    sql: "SELECT * FROM image WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0')"),
+                arguments: [path.text])
+            while let row = try rows.next() {
+                let image = try ImageRecord(row: row)
+                images[image.path] = image
             }
-            return Array(images.values)
+        }
+        return Array(images.values)
+    }
+
+    /// What a round has to know of photos before it begins, as of one moment.
+    package struct Known: Sendable {
+        package let images: [ImageRecord]
+        /// Of their contents, those that have a vector of the model; of all photos, all contents that have one.
+        package let embedded: Set<ContentDigest>
+    }
+
+    /// The photos at some places, or all, and which of their contents have a vector of a model.
+    ///
+    /// - Parameter places: photos, or folders with all below them; nil for everything.
+    package func known(at places: [ImagePath]?, model: ModelNumber) throws(CatalogueError) -> Known {
+        try read { database in
+            guard let places else {
+                return Known(
+                    images: try ImageRecord.fetchAll(database, "SELECT * FROM image ORDER BY path"),
+                    embedded: try Self.embeddedContents(of: model, database))
+            }
+            let images = try Self.images(atOrBelow: places, database)
+            return Known(
+                images: images,
+                embedded: try Self.embeddedContents(
+                    among: images.compactMap(\.digest), of: model, database))
         }
     }
 
@@ -59,14 +82,16 @@ extension Catalogue {
     package func embeddedContents(among digests: [ContentDigest], of model: ModelNumber)
         throws(CatalogueError) -> Set<ContentDigest>
     {
-        try read { database in
-            let statement = try database.cachedStatement(
-                sql: "SELECT 1 FROM embedding WHERE model = ? AND digest = ?")
-            return try Set(
-                digests.filter {
-                    try Int.fetchOne(statement, arguments: [model.id, Data($0.bytes)]) != nil
-                })
-        }
+        try read { try Self.embeddedContents(among: digests, of: model, $0) }
+    }
+
+    private static func embeddedContents(
+        among digests: [ContentDigest], of model: ModelNumber, _ database: Database
+    ) throws -> Set<ContentDigest> {
+        let statement = try database.cachedStatement(
+            sql: "SELECT 1 FROM embedding WHERE model = ? AND digest = ?")
+        return try Set(
+            digests.filter { try Int.fetchOne(statement, arguments: [model.id, Data($0.bytes)]) != nil })
     }
 
     /// The photos that failed, in the order of their paths.
@@ -78,15 +103,19 @@ extension Catalogue {
 
     /// The contents that have a vector of this model.
     package func embeddedContents(of model: ModelNumber) throws(CatalogueError) -> Set<ContentDigest> {
-        try read { database in
-            var digests: Set<ContentDigest> = []
-            let rows = try Data.fetchCursor(
-                database, sql: "SELECT digest FROM embedding WHERE model = ?", arguments: [model.id])
-            while let bytes = try rows.next() {
-                if let digest = ContentDigest(bytes: bytes) { digests.insert(digest) }
-            }
-            return digests
+        try read { try Self.embeddedContents(of: model, $0) }
+    }
+
+    private static func embeddedContents(of model: ModelNumber, _ database: Database) throws -> Set<
+        ContentDigest
+    > {
+        var digests: Set<ContentDigest> = []
+        let rows = try Data.fetchCursor(
+            database, sql: "SELECT digest FROM embedding WHERE model = ?", arguments: [model.id])
+        while let bytes = try rows.next() {
+            if let digest = ContentDigest(bytes: bytes) { digests.insert(digest) }
         }
+        return digests
     }
 
     /// Stores photos and new vectors, and notes which products the neighbour table is behind with. A photo that

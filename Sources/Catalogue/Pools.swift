@@ -2,58 +2,51 @@ import Foundation
 import GRDB
 import Products
 
-/// What a run keeps of the neighbour table for the next.
-package struct PoolChange {
-    /// A pool that is new or has changed.
-    package struct Changed {
-        package let pool: NeighbourPool
-        /// Of the vector that the slot has got; nil where it has the vector that it had.
-        package let digest: ContentDigest?
+/// A pool of the neighbour table that is new or has changed, as the next run finds it.
+package struct KeptPool: Hashable, Sendable {
+    package let pool: NeighbourPool
+    /// Of the vector that the slot has got; nil where it has the vector that it had.
+    package let digest: ContentDigest?
 
-        package init(pool: NeighbourPool, digest: ContentDigest?) {
-            self.pool = pool
-            self.digest = digest
-        }
-    }
-
-    /// Slots that are free now.
-    package let freed: [Int]
-    /// Made one at a time, for there may be many.
-    package let changed: any Sequence<Changed>
-
-    package init(freed: [Int] = [], changed: any Sequence<Changed> = []) {
-        self.freed = freed
-        self.changed = changed
+    package init(pool: NeighbourPool, digest: ContentDigest?) {
+        self.pool = pool
+        self.digest = digest
     }
 
     func save(_ database: Database, _ model: ModelNumber) throws {
-        for slot in freed {
+        guard let digest else {
+            return try database.run(
+                sql: "UPDATE pool SET entries = ? WHERE model = ? AND slot = ?",
+                arguments: [pool.entries.bytes, model.id, pool.slot])
+        }
+        try database.run(
+            sql:
+                "INSERT OR REPLACE INTO pool (model, slot, product, digest, entries) VALUES (?, ?, ?, ?, ?)",
+            arguments: [
+                model.id, pool.slot, pool.product.text, Data(digest.bytes), pool.entries.bytes,
+            ])
+    }
+
+    static func free(_ slots: [Int], _ database: Database, _ model: ModelNumber) throws {
+        for slot in slots {
             try database.run(
                 sql: "DELETE FROM pool WHERE model = ? AND slot = ?", arguments: [model.id, slot])
-        }
-        for changed in changed {
-            let pool = changed.pool
-            if let digest = changed.digest {
-                try database.run(
-                    sql:
-                        "INSERT OR REPLACE INTO pool (model, slot, product, digest, entries) VALUES (?, ?, ?, ?, ?)",
-                    arguments: [
-                        model.id, pool.slot, pool.product.text, Data(digest.bytes), pool.entries.bytes,
-                    ])
-            } else {
-                try database.run(
-                    sql: "UPDATE pool SET entries = ? WHERE model = ? AND slot = ?",
-                    arguments: [pool.entries.bytes, model.id, pool.slot])
-            }
         }
     }
 }
 
 extension Catalogue {
     /// Keeps what was computed so far of a long computation; the neighbour rows stay behind until `rank`.
-    package func keep(_ pools: PoolChange, of model: ModelNumber) throws(CatalogueError) {
+    ///
+    /// - Parameters:
+    ///   - freed: slots that nothing is in any more.
+    ///   - pools: hands the body one pool after another, for there may be many.
+    package func keep(
+        freed: [Int], of model: ModelNumber, pools: ((KeptPool) throws -> Void) throws -> Void
+    ) throws(CatalogueError) {
         try write { database in
-            try pools.save(database, model)
+            try KeptPool.free(freed, database, model)
+            try pools { try $0.save(database, model) }
             try database.run(sql: "UPDATE model SET is_ahead = 1 WHERE id = ?", arguments: [model.id])
         }
     }

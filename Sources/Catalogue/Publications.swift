@@ -8,13 +8,37 @@ package struct RankedProduct: Hashable, Sendable {
         package let neighbour: Neighbour
         /// The neighbour's photos, in the order of their paths; the first stands for it.
         package let photos: [ProductPhoto]
+        package let attributes: ProductAttributes
     }
 
     package let product: ProductID
     /// Its photos, in the order of their paths.
     package let photos: [ProductPhoto]
+    package let attributes: ProductAttributes
     /// The most similar first.
     package let similar: [Similar]
+}
+
+/// What there is to note once files are in their places and the index is written.
+package struct PublicationNote: Sendable {
+    /// Each product's file by its digest.
+    package var published: [(product: ProductID, digest: ContentDigest)] = []
+    /// Products that have no file any more.
+    package var removed: [ProductID] = []
+    /// Whose lists the files show.
+    package let model: ModelNumber
+    /// What lies in the folder: layouts and other kinds of files.
+    package let parts: Set<String>
+    /// Of what the form of all files is made by.
+    package let form: ContentDigest
+    /// Products that the hook is to be told of beside those with another digest; nil where there is no hook.
+    package var forHook: [ProductID]?
+    /// Whether a file of the output folder has changed.
+    package var isNewGeneration = true
+
+    package init(model: ModelNumber, parts: Set<String>, form: ContentDigest) {
+        (self.model, self.parts, self.form) = (model, parts, form)
+    }
 }
 
 /// A product's file as it is on disk.
@@ -31,6 +55,7 @@ extension Catalogue {
     package func forEachRankedProduct(_ body: (RankedProduct) throws -> Void) throws {
         try walk { database in
             let photos = try Self.photos(database)
+            let attributes = try Self.attributes(database)
             let products = try String.fetchCursor(database, sql: "SELECT id FROM product ORDER BY id")
             let neighbours = try Row.fetchCursor(
                 database, sql: "SELECT product, neighbour, score FROM neighbour ORDER BY product, rank")
@@ -42,13 +67,18 @@ extension Catalogue {
                     if ProductID(row["product"] as String) == product {
                         let neighbour = Neighbour(row: row)
                         if let photos = photos[neighbour.product] {
-                            similar.append(.init(neighbour: neighbour, photos: photos))
+                            similar.append(
+                                .init(
+                                    neighbour: neighbour, photos: photos,
+                                    attributes: attributes[neighbour.product] ?? .init()))
                         }
                     }
                     neighbour = try neighbours.next()?.copy()
                 }
                 guard let own = photos[product] else { continue }
-                let ranked = RankedProduct(product: product, photos: own, similar: similar)
+                let ranked = RankedProduct(
+                    product: product, photos: own, attributes: attributes[product] ?? .init(),
+                    similar: similar)
                 try Self.passOn { try body(ranked) }
             }
         }
@@ -83,10 +113,13 @@ extension Catalogue {
                 if !own.isEmpty, try Int.fetchOne(isRanked, arguments: [product.text]) != nil {
                     let neighbours = try Self.neighbours(of: product, database)
                     ranked = RankedProduct(
-                        product: product, photos: own,
+                        product: product, photos: own, attributes: try Self.attributes(of: product, database),
                         similar: try neighbours.compactMap { neighbour in
                             let photos = try photos(of: neighbour.product)
-                            return photos.isEmpty ? nil : .init(neighbour: neighbour, photos: photos)
+                            guard !photos.isEmpty else { return nil }
+                            return .init(
+                                neighbour: neighbour, photos: photos,
+                                attributes: try Self.attributes(of: neighbour.product, database))
                         })
                 }
                 let found = ranked
@@ -106,10 +139,10 @@ extension Catalogue {
         }
     }
 
-    /// Writes durably, with a body that may give up; nothing is written then.
+    /// Writes, with a body that may give up; nothing is written then.
     func writing(_ body: (Database) throws -> Void) throws {
         do {
-            try writeDurably(body)
+            try database.write(body)
         } catch let passed as Passed {
             throw passed.error
         } catch let error as DatabaseError {
@@ -200,36 +233,22 @@ extension Catalogue {
     }
 
     /// Notes what is on disk now, after the index was written.
-    ///
-    /// - Parameters:
-    ///   - published: each product's file by its digest.
-    ///   - removed: products that have no file any more.
-    ///   - model: of the files; nil where that is as it was.
-    ///   - form: what lies in the folder, and the digest of what the form of all files is made by; nil where that is as it
-    ///     was.
-    ///   - forHook: products of which the hook is to be told beside those with another digest; nil where there is no hook.
-    ///   - isNewGeneration: whether a file of the output folder has changed.
-    package func notePublished(
-        _ published: [(product: ProductID, digest: ContentDigest)], removed: [ProductID],
-        of model: ModelNumber? = nil, form: (parts: Set<String>, digest: ContentDigest)? = nil,
-        forHook others: [ProductID]? = nil, isNewGeneration: Bool = true
-    ) throws(CatalogueError) {
+    package func notePublished(_ note: PublicationNote) throws(CatalogueError) {
         try write { database in
-            if let others {
-                try Self.noteForHook(others + removed, changed: published, database)
+            if let others = note.forHook {
+                try Self.noteForHook(others + note.removed, changed: note.published, database)
             }
-            if let form {
-                try Self.set(parts: form.parts, database)
-                try database.run(
-                    sql: "UPDATE ranking SET published_form = ?1 WHERE published_form IS NOT ?1",
-                    arguments: [Data(form.digest.bytes)])
+            try Self.set(parts: note.parts, database)
+            try database.run(
+                sql: "UPDATE ranking SET published_form = ?1 WHERE published_form IS NOT ?1",
+                arguments: [Data(note.form.bytes)])
+            try database.run(
+                sql: "UPDATE ranking SET published = ?1 WHERE published IS NOT ?1", arguments: [note.model.id]
+            )
+            if note.isNewGeneration {
+                try database.run(sql: "UPDATE ranking SET generation = generation + 1")
             }
-            if let model {
-                try database.run(
-                    sql: "UPDATE ranking SET published = ?1 WHERE published IS NOT ?1", arguments: [model.id])
-            }
-            if isNewGeneration { try database.run(sql: "UPDATE ranking SET generation = generation + 1") }
-            for (product, digest) in published {
+            for (product, digest) in note.published {
                 try database.run(
                     sql: """
                         INSERT INTO publication (product, digest, is_due) VALUES (?1, ?2, 0)
@@ -238,9 +257,71 @@ extension Catalogue {
                         """,
                     arguments: [product.text, Data(digest.bytes)])
             }
-            for product in removed {
+            for product in note.removed {
                 try database.run(
                     sql: "DELETE FROM publication WHERE product = ?", arguments: [product.text])
+            }
+        }
+    }
+
+    // MARK: What is due
+
+    /// The products whose lists are to be made again, in the order of their ids.
+    package func unrecommendedProducts() throws(CatalogueError) -> [ProductID] {
+        try read { database in
+            try String.fetchAll(database, sql: "SELECT product FROM unrecommended ORDER BY product")
+                .map { ProductID($0) }
+        }
+    }
+
+    /// The digests of some products' files; those whose file is not known as nil, those that have none not at all.
+    package func publishedDigests(of products: [ProductID]) throws(CatalogueError) -> [ProductID:
+        ContentDigest?]
+    {
+        try read { database in
+            let statement = try database.cachedStatement(
+                sql: "SELECT digest FROM publication WHERE product = ?")
+            var digests: [ProductID: ContentDigest?] = [:]
+            for product in products {
+                guard let row = try Row.fetchOne(statement, arguments: [product.text]) else { continue }
+                digests[product] = .some((row["digest"] as Data?).flatMap { ContentDigest(bytes: $0) })
+            }
+            return digests
+        }
+    }
+
+    /// Notes that lists were made: of these products some files are due. It is on the disk when this returns, so that no power
+    /// cut leaves a file that nobody knows of.
+    package func noteRecommended(_ products: [ProductID], due: [ProductID]) throws(CatalogueError) {
+        try attempt(file) {
+            try writeDurably { database in
+                for product in products {
+                    try database.run(
+                        sql: "DELETE FROM unrecommended WHERE product = ?", arguments: [product.text])
+                }
+                for product in due {
+                    try database.run(
+                        sql: """
+                            INSERT INTO publication (product, digest, is_due) VALUES (?, NULL, 1)
+                            ON CONFLICT (product) DO UPDATE SET is_due = 1
+                            """,
+                        arguments: [product.text])
+                }
+            }
+        }
+    }
+
+    /// Notes that all lists are made, and due where they were to be made again: all files are going to be looked at.
+    package func noteAllRecommended() throws(CatalogueError) {
+        try attempt(file) {
+            try writeDurably { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO publication (product, digest, is_due)
+                            SELECT product, NULL, 1 FROM unrecommended WHERE true
+                            ON CONFLICT (product) DO UPDATE SET is_due = 1;
+                        DELETE FROM unrecommended;
+                        """)
             }
         }
     }

@@ -21,8 +21,10 @@ package struct Departures: Hashable, Sendable {
 /// What the neighbour table stands on.
 package struct RankingState: Hashable, Sendable {
     package let model: ModelNumber?
-    /// How many neighbours each product has.
-    package let count: Int
+    /// How many neighbours were asked for.
+    package let depth: Int
+    /// How many products have a row.
+    package let products: Int
     /// Products whose photos have changed since, in the order of their ids.
     package let unranked: [ProductID]
     /// Whether removals are held back until somebody confirms or the photos are back.
@@ -35,9 +37,14 @@ extension Catalogue {
 
     package func rankingState() throws(CatalogueError) -> RankingState {
         try read { database in
-            let row = try Row.fetchOne(database, sql: "SELECT model, count, is_held_back FROM ranking")!
+            let row = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT model, count, is_held_back, (SELECT count(*) FROM product) AS products FROM ranking
+                    """)!
             return RankingState(
-                model: (row["model"] as Int64?).map(ModelNumber.init), count: row["count"],
+                model: (row["model"] as Int64?).map(ModelNumber.init), depth: row["count"],
+                products: row["products"],
                 unranked: try String.fetchAll(database, sql: "SELECT product FROM unranked ORDER BY product")
                     .map { ProductID($0) },
                 isHeldBack: row["is_held_back"])
@@ -182,101 +189,30 @@ extension Catalogue {
         if let (product, embeddings) = current { try body(product, Embedding(meanOf: embeddings)) }
     }
 
-    /// One transaction from "seen" to "ranked and due for publishing": photos depart, rows of the neighbour table
-    /// change, and products whose file may change are marked due.
+    /// One transaction from "seen" to "ranked": photos depart, rows of the neighbour table and pools change, and the products whose
+    /// lists may be others are noted. The body says what changes; what it throws undoes all, and is thrown on.
     ///
     /// - Parameters:
-    ///   - changed: products that are new or may have other neighbours.
-    ///   - neighbours: those of a product, the most similar first.
-    ///   - removed: products that have no row any more.
-    ///   - pools: what is to be kept for the next run.
-    ///   - count: how many neighbours were asked for.
-    ///   - settled: products that the table is no longer behind with.
-    ///   - progress: called now and then with how many of the changed products are done; what it throws undoes all, and
-    ///     is thrown on.
+    ///   - departures: photos that leave with the ranking that does not count them.
+    ///   - model: whose neighbours these are.
+    ///   - depth: how many neighbours were asked for.
+    ///   - changing: how many rows are going to change, about.
     package func rank(
-        _ changed: [ProductID], neighbours: (ProductID) -> [Neighbour], removed: [ProductID],
-        pools: PoolChange,
-        count: Int, model: ModelNumber, settled: [ProductID], departures: Departures,
-        progress: (_ done: Int) throws -> Void = { _ in }
+        _ departures: Departures, model: ModelNumber, depth: Int, changing: Int,
+        _ body: (inout RankingTransaction) throws -> Void
     ) throws {
         try writing { database in
-            var looked = Set(settled)
-            for path in departures.paths {
-                let product = try String.fetchOne(
-                    database, sql: "SELECT product FROM image WHERE path = ?", arguments: [path.text])
-                if let product { looked.insert(ProductID(product)) }
-            }
-            for path in departures.removed {
-                try database.run(sql: "DELETE FROM image WHERE path = ?", arguments: [path.text])
-            }
-            for image in departures.failed { try image.save(database) }
-
-            for product in removed {
-                try database.run(sql: "DELETE FROM product WHERE id = ?", arguments: [product.text])
-                looked.insert(product)
-            }
-            // An index that most of a table is new to is sorted sooner than filled.
-            let isBulk =
-                try changed.count > Self.bulkRows
-                && changed.count > (Int.fetchOne(database, sql: "SELECT count(*) FROM product") ?? 0) / 4
-            if isBulk { try database.execute(sql: "DROP INDEX neighbour_neighbour") }
-            let addProduct = try database.cachedStatement(
-                sql: "INSERT OR IGNORE INTO product (id) VALUES (?)")
-            let cut = try database.cachedStatement(
-                sql: "DELETE FROM neighbour WHERE product = ? AND rank > ?")
-            let set = try database.cachedStatement(
-                sql: """
-                    INSERT INTO neighbour (product, rank, neighbour, score) VALUES (?, ?, ?, ?)
-                        ON CONFLICT (product, rank) DO UPDATE SET neighbour = excluded.neighbour, score = excluded.score
-                    """)
-            for (done, product) in changed.enumerated() {
-                if done % 256 == 0 { try Self.passOn { try progress(done) } }
-                let neighbours = neighbours(product)
-                try addProduct.execute(arguments: [product.text])
-                let before = try Self.neighbours(of: product, database)
-                guard before != neighbours else { continue }
-                looked.insert(product)
-                if neighbours.count < before.count {
-                    try cut.execute(arguments: [product.text, neighbours.count])
-                }
-                for (index, neighbour) in neighbours.enumerated()
-                where index >= before.count || before[index] != neighbour {
-                    try set.execute(
-                        arguments: [product.text, index + 1, neighbour.product.text, Double(neighbour.score)])
-                }
-            }
-            if isBulk { try database.execute(sql: Schema.neighbourIndex) }
-            for product in looked {
-                try database.run(
-                    sql: """
-                        INSERT INTO publication (product, digest, is_due) VALUES (?, NULL, 1)
-                        ON CONFLICT (product) DO UPDATE SET is_due = 1
-                        """,
-                    arguments: [product.text])
-            }
-            // A file also names its neighbours' photos, and may have their digests.
-            for product in settled + removed {
-                try database.run(
-                    sql: """
-                        UPDATE publication SET is_due = 1
-                            WHERE product IN (SELECT product FROM neighbour WHERE neighbour = ?)
-                        """,
-                    arguments: [product.text])
-            }
-            for product in settled {
-                try database.run(sql: "DELETE FROM unranked WHERE product = ?", arguments: [product.text])
-            }
-            try pools.save(database, model)
-            try database.run(
-                sql: "UPDATE model SET is_ahead = 0 WHERE id = ? AND is_ahead", arguments: [model.id])
-            try database.run(
-                sql: """
-                    UPDATE ranking SET model = ?1, count = ?2, next = nullif(next, ?1)
-                        WHERE model IS NOT ?1 OR count <> ?2
-                    """,
-                arguments: [model.id, count])
+            var transaction = try RankingTransaction(
+                database, departures, model: model, isBulk: Self.isBulk(changing, database))
+            try Self.passOn { try body(&transaction) }
+            try transaction.end(depth: depth)
         }
+    }
+
+    /// An index that most of a table is new to is sorted sooner than filled.
+    private static func isBulk(_ changing: Int, _ database: Database) throws -> Bool {
+        try changing > bulkRows
+            && changing > (Int.fetchOne(database, sql: "SELECT count(*) FROM product") ?? 0) / 4
     }
 
     /// Removes vectors that no photo needs.

@@ -22,6 +22,9 @@ enum Schema {
         migrator.registerMigration("6") { database in
             try database.execute(sql: version6)
         }
+        migrator.registerMigration("7") { database in
+            try database.execute(sql: version7)
+        }
         return migrator
     }
 
@@ -168,5 +171,24 @@ enum Schema {
             product TEXT PRIMARY KEY,
             number  INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let version7 = """
+        -- Products whose lists are to be made again: their neighbours, their photos or their attributes may be others, or those
+        -- of a product that they may name.
+        CREATE TABLE unrecommended (
+            product TEXT PRIMARY KEY
+        ) STRICT, WITHOUT ROWID;
+
+        -- What the shop's table says of a product: a line for each attribute, its name and its value with a tab between
+        -- them. \\t, \\n, \\0 and \\\\ stand for a tab, the end of a line, the character 0 and \\. digest: the SHA-256 of that.
+        CREATE TABLE attribute (
+            product    TEXT PRIMARY KEY,
+            digest     BLOB NOT NULL CHECK (length(digest) = 32),
+            attributes TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        -- The SHA-256 of the file that these are from; NULL where there is none.
+        ALTER TABLE ranking ADD COLUMN attributes_file BLOB CHECK (length(attributes_file) = 32);
         """
 }

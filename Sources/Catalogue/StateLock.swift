@@ -1,5 +1,6 @@
 import CLinux
 import Foundation
+import Products
 
 /// Held while the catalogue is being changed: two processes never work on one state folder. The kernel lets
 /// go of it when the process ends, however it ends.
@@ -19,14 +20,14 @@ package struct StateLock: ~Copyable {
         let file = "\(stateFolder)/lock"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw LockError.cannotLock(file: file, reason: String(cString: strerror(errno)))
+            throw LockError.cannotLock(file: file, reason: errnoText(errno))
         }
         guard imgrec_lock(descriptor) == 0 else {
             let number = errno
             close(descriptor)
             throw number == EWOULDBLOCK
                 ? LockError.busy(stateFolder: stateFolder)
-                : LockError.cannotLock(file: file, reason: String(cString: strerror(number)))
+                : LockError.cannotLock(file: file, reason: errnoText(number))
         }
         self.descriptor = descriptor
     }

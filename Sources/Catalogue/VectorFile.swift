@@ -108,5 +108,5 @@ package final class VectorFile: Sendable {
         written.withLock { $0.removeValue(forKey: slot) }
     }
 
-    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+    private static func reason(_ code: Int32) -> String { errnoText(code) }
 }

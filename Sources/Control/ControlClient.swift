@@ -13,8 +13,6 @@ package struct ControlClient: ~Copyable {
 
     /// Between two tries, in microseconds.
     private static let pause: UInt32 = 100_000
-    /// In bytes. Whoever says more before the body, or in one line of it, is no agent.
-    private static let longestHead = 1 << 16
     /// In bytes; a status names each photo that failed.
     private static let longestBody = 1 << 26
 
@@ -43,7 +41,7 @@ package struct ControlClient: ~Copyable {
                     reason:
                         "you may not use it. Run this as root, or join its group: usermod --append --groups imgrec-agent USER"
                 )
-            default: throw .cannotConnect(socket: socket, reason: String(cString: strerror(error.errno)))
+            default: throw .cannotConnect(socket: socket, reason: errnoText(error.errno))
             }
         }
     }
@@ -134,10 +132,7 @@ package struct ControlClient: ~Copyable {
         guard send(descriptor, head, head.utf8.count, Int32(MSG_NOSIGNAL)) == head.utf8.count else {
             throw failure(errno)
         }
-        var received = Data()
-        var decoder: ChunkDecoder?
-        // The first line of an answer that is none, and what it says.
-        var refusal: (line: String, body: Data)?
+        var answer = Answer(accepts: status)
         // FileHandle would wait until its buffer is full.
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         var end = ContinuousClock.now + timeout
@@ -155,40 +150,16 @@ package struct ControlClient: ~Copyable {
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else { throw failure(errno) }
             guard count > 0 else { break }
-            if decoder != nil && takesLong { end = .now + timeout }
-            received.append(contentsOf: buffer[..<count])
-            if decoder == nil, let headEnd = received.firstRange(of: Data("\r\n\r\n".utf8)) {
-                end = .now + timeout
-                let head = String(decoding: received[..<headEnd.lowerBound], as: UTF8.self)
-                if let status, !head.contains(status) {
-                    refusal = (String(head.prefix { $0 != "\r" }), Data())
-                }
-                decoder = ChunkDecoder(isChunked: head.lowercased().contains("chunked"))
-                received = Data(received[headEnd.upperBound...])
-            }
-            var isAnswer = true
-            if let part = decoder?.take(&received) {
-                if refusal == nil { isAnswer = body(part) } else { refusal?.body.append(part) }
-            }
-            // What is left is a part of the head, or of a chunk's size.
-            guard isAnswer, received.count < Self.longestHead, refusal?.body.count ?? 0 < Self.longestHead
-            else {
+            let hadHead = answer.hasHead
+            guard answer.take(buffer[..<count], body) else {
                 throw .cannotConnect(
                     socket: socket, reason: "what it answers is none of an agent's, or too long")
             }
+            // The head is a sign of life; and where work is done, so is each word of it.
+            if answer.hasHead, takesLong || !hadHead { end = .now + timeout }
         }
-        guard decoder != nil else {
-            throw .cannotConnect(socket: socket, reason: "it went away before it answered; run this again")
-        }
-        guard let refusal else { return }
-        guard !refusal.line.contains(" 404 ") else {
-            throw .cannotConnect(
-                socket: socket, reason: "it is of another version than this command. Start it again")
-        }
-        guard let failure = try? JSONDecoder().decode(Control.Failure.self, from: refusal.body) else {
-            throw .cannotConnect(socket: socket, reason: "it answers: \(refusal.line)")
-        }
-        throw .remote(message: failure.message, failure.exitCode)
+        if let reason = answer.objection { throw .cannotConnect(socket: socket, reason: reason) }
+        if let failure = answer.failure { throw .remote(message: failure.message, failure.exitCode) }
     }
 
     /// Whether it answers at all, be it that all is not well.
@@ -199,7 +170,7 @@ package struct ControlClient: ~Copyable {
     private borrowing func failure(_ number: Int32) -> ControlError {
         number == EAGAIN
             ? .noAnswer(socket: socket, seconds: timeout.seconds)
-            : .cannotConnect(socket: socket, reason: String(cString: strerror(number)))
+            : .cannotConnect(socket: socket, reason: errnoText(number))
     }
 
     private struct ConnectFailure: Error { let errno: Int32 }
@@ -228,37 +199,5 @@ package struct ControlClient: ~Copyable {
             throw ConnectFailure(errno: number)
         }
         return descriptor
-    }
-}
-
-/// Takes the chunks' sizes out of a body (RFC 9112, 7.1).
-private struct ChunkDecoder {
-    let isChunked: Bool
-    private var remaining = 0
-
-    init(isChunked: Bool) { self.isChunked = isChunked }
-
-    /// What can be decoded of what was received, which is taken away from it.
-    mutating func take(_ received: inout Data) -> Data {
-        guard isChunked else {
-            defer { received = Data() }
-            return received
-        }
-        var decoded = Data()
-        while true {
-            if remaining > 0 {
-                let part = received.prefix(remaining)
-                guard !part.isEmpty else { return decoded }
-                decoded.append(part)
-                remaining -= part.count
-                received = Data(received.dropFirst(part.count))
-            } else {
-                // After a chunk's bytes its end of line, and then the next one's size.
-                guard let end = received.firstRange(of: Data("\r\n".utf8)) else { return decoded }
-                let size = String(decoding: received[..<end.lowerBound], as: UTF8.self)
-                received = Data(received[end.upperBound...])
-                remaining = Int(size.prefix { $0 != ";" }, radix: 16) ?? 0
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 import Products
 import Settings
 
-/// The control socket's words. It speaks HTTP and JSON; Docs/operating.md has the addresses.
+/// The control socket's words. It speaks HTTP and JSON; Docs/reference/control-socket.md has the addresses.
 package enum Control {
     package static let socketName = "control.socket"
 

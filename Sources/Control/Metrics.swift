@@ -36,7 +36,9 @@ package struct Metrics {
         gauge(
             "in_trouble", "Whether something went wrong and is tried again.", running?.trouble == nil ? 0 : 1)
         gauge("resident_memory_bytes", "Memory in use.", running?.memoryBytes ?? 0)
-        gauge("hook_waiting", "Products that the hook has not been told of.", report.hook?.waiting ?? 0)
+        gauge(
+            "hook_waiting", "Products whose changes are still to be reported to the hook.",
+            report.hook?.waiting ?? 0)
         gauge("hook_failing", "How often in a row the hook has failed.", report.hook?.failures ?? 0)
         counter("output_generation", "Changes of the output folder.", report.generation)
         counter(

@@ -22,6 +22,12 @@ package struct EmbeddingPipeline {
     let model: ModelLoader
     let threads: Int
 
+    /// How often a process has to be lost over a photo before it is the photo's fault; another reason is possible, but not
+    /// that often.
+    package static let lossesUntilRefused = 3
+    /// How many vectors one transaction takes: what a power cut costs, against a wait for the disk each.
+    package static let storedAtOnce = 64
+
     /// What became of one photo.
     package enum Outcome: Sendable {
         /// - notes: what is not as it should be and did no harm.
@@ -104,7 +110,7 @@ package struct EmbeddingPipeline {
     /// What becomes of one photo; `run` does the same for many.
     package func outcome(of path: ImagePath) throws -> Outcome {
         let preparation = try prepare(path, claims: ContentClaims { _ in false })
-        if case .settled(let outcome) = preparation { return outcome }
+        if case .over(let outcome) = preparation { return outcome }
         model.begin()
         return try finish(preparation, lane: try lane())
     }
@@ -118,7 +124,7 @@ package struct EmbeddingPipeline {
     /// A photo on its way: all that can be done without the network has been done.
     private enum Preparation: Sendable {
         case picture(FileStamp, ContentDigest, PhotoWorkers.Reading)
-        case settled(Outcome)
+        case over(Outcome)
     }
 
     /// How many pictures are made ready while the network is being loaded: 200 kB each at 224 x 224.
@@ -132,19 +138,19 @@ package struct EmbeddingPipeline {
                 path, in: folder, limit: fileLimit, followsLinks: followsLinks)
         } catch {
             switch error {
-            case .vanished: return .settled(.vanished)
-            case .tooLarge(_, _, let stamp): return .settled(.refused(stamp, nil, reason: error.description))
-            case .notAFile, .changing, .unreadable: return .settled(.unreadable(reason: error.description))
+            case .vanished: return .over(.vanished)
+            case .tooLarge(_, _, let stamp): return .over(.refused(stamp, nil, reason: error.description))
+            case .notAFile, .changing, .unreadable: return .over(.unreadable(reason: error.description))
             }
         }
         let digest = ContentDigest(of: bytes)
-        guard claims.claim(digest) else { return .settled(.known(stamp, digest)) }
+        guard claims.claim(digest) else { return .over(.known(stamp, digest)) }
         switch try workers.read(bytes) {
         case .success(let reading): return .picture(stamp, digest, reading)
         case .failure(.refused(let error)):
-            return .settled(.refused(stamp, digest, reason: error.description))
+            return .over(.refused(stamp, digest, reason: error.description))
         case .failure(.lost(let failure)):
-            return .settled(.lost(stamp, digest, reason: PhotoWorkers.Failure.lost(failure).description))
+            return .over(.lost(stamp, digest, reason: PhotoWorkers.Failure.lost(failure).description))
         }
     }
 
@@ -152,7 +158,7 @@ package struct EmbeddingPipeline {
         -> Outcome
     {
         switch preparation {
-        case .settled(let outcome):
+        case .over(let outcome):
             return outcome
         case .picture(let stamp, let digest, let reading):
             do throws(EmbeddingError) {

@@ -43,7 +43,7 @@ package final class ModelLoader: Sendable {
     package var hasFailed: Bool { state.withLock { if case .over(.failure) = $0 { true } else { false } } }
 
     /// Waits until nothing is being loaded any more.
-    package func settle() { done.wait() }
+    package func waitForEnd() { done.wait() }
 
     /// Whether there is nothing to wait for any more.
     var isOver: Bool { state.withLock { if case .over = $0 { true } else { false } } }

@@ -150,7 +150,7 @@ package struct ManifestDraft: Sendable {
     /// Asks the network what its outputs are once its input has the size of one picture.
     ///
     /// - Throws: `ModelError` where it cannot have that.
-    package mutating func settleSize() throws(ModelError) {
+    package mutating func fixSize() throws(ModelError) {
         guard let width, let height else { return }
         let shape = inputLayout == .nchw ? [1, 3, height, width] : [1, height, width, 3]
         guard input.dimensions != shape else { return }

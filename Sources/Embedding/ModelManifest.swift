@@ -89,6 +89,7 @@ package struct ModelManifest: Hashable, Sendable {
 // MARK: Reading
 
 extension ModelManifest {
+    // Longer than 60 lines: a key after another, each with what it has to be.
     private init(parsing text: String, _ path: String) throws(TOMLError) {
         let document = try TOMLDocument(text, file: path, schema: Self.schema)
         func wrong(_ key: String, expected: String, found: String) -> TOMLError {

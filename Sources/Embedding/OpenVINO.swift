@@ -283,7 +283,7 @@ private final class Calls: Sendable {
         pthread_rwlockattr_setkind_np(&attributes, Int32(PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP))
         let status = pthread_rwlock_init(lock, &attributes)
         pthread_rwlockattr_destroy(&attributes)
-        precondition(status == 0, "there is no lock: \(String(cString: strerror(status)))")
+        precondition(status == 0, "there is no lock: \(errnoText(status))")
     }
 
     /// Makes a call that may fail without anything being wrong.

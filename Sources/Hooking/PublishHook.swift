@@ -78,12 +78,12 @@ package struct PublishHook: Sendable {
     private func prepare() throws -> Preparation {
         let file = "\(settings.stateFolder)/\(Self.fileName)"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw HookError.cannotWrite(file: file, reason: describe(errno)) }
+        guard descriptor >= 0 else { throw HookError.cannotWrite(file: file, reason: errnoText(errno)) }
         var isHandedOver = false
         defer { if !isHandedOver { close(descriptor) } }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else {
-                throw HookError.cannotLock(file: file, reason: describe(errno))
+                throw HookError.cannotLock(file: file, reason: errnoText(errno))
             }
             return .over(.busy)
         }
@@ -156,6 +156,4 @@ package struct PublishHook: Sendable {
         }
         return bytes
     }
-
-    private func describe(_ number: Int32) -> String { String(cString: strerror(number)) }
 }

@@ -13,7 +13,7 @@ package enum ImagingError: Error, Codable, Hashable, CustomStringConvertible {
     /// So much longer than wide, or the reverse, that nothing of it could be seen.
     case tooNarrow(width: Int, height: Int)
 
-    package static let supportedFormats = "JPEG, PNG, WebP, AVIF, HEIC or GIF"
+    package static let supportedFormats = Codec.names
 
     package var description: String {
         switch self {

@@ -84,7 +84,7 @@ package enum PhotoFileError: Error, Hashable, CustomStringConvertible {
             ImagingError.fileTooLarge(bytes: bytes, limit: limit).description
         case .unreadable(EACCES), .unreadable(EPERM):
             "the file may not be read; give the user that runs imgrec-agent permission to read it"
-        case .unreadable(let number): "the file cannot be read: \(String(cString: strerror(number)))"
+        case .unreadable(let number): "the file cannot be read: \(errnoText(number))"
         }
     }
 }

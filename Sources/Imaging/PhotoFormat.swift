@@ -1,3 +1,52 @@
+import CImageCodecs
+
+/// A format that is read, and all that is known of it. A new one is a line here, and a codec in CImageCodecs.
+struct Codec: Sendable {
+    typealias Open =
+        @Sendable (
+            UnsafePointer<UInt8>?, Int, UnsafePointer<imgrec_limits>?,
+            UnsafeMutablePointer<UnsafeMutablePointer<imgrec_decoder>?>?
+        ) -> imgrec_status
+
+    let format: PhotoFormat
+    /// As a person knows it.
+    let name: String
+    /// How names of such files usually end.
+    let endings: [String]
+    /// Whether a file that begins with these bytes is one.
+    let recognises: @Sendable (Signature) -> Bool
+    /// The corresponding C function.
+    let open: Open
+
+    static let all = [
+        Codec(
+            format: .jpeg, name: "JPEG", endings: ["jpg", "jpeg"],
+            recognises: { $0.has([0xFF, 0xD8, 0xFF]) },
+            open: imgrec_open_jpeg),
+        Codec(
+            format: .png, name: "PNG", endings: ["png"],
+            recognises: { $0.has([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) }, open: imgrec_open_png),
+        Codec(
+            format: .webp, name: "WebP", endings: ["webp"],
+            recognises: { $0.has("RIFF") && $0.has("WEBP", at: 8) }, open: imgrec_open_webp),
+        Codec(
+            format: .avif, name: "AVIF", endings: ["avif"], recognises: { $0.isoMedia == .avif },
+            open: imgrec_open_heif),
+        Codec(
+            format: .heic, name: "HEIC", endings: ["heic", "heif"], recognises: { $0.isoMedia == .heic },
+            open: imgrec_open_heif),
+        Codec(
+            format: .gif, name: "GIF", endings: ["gif"], recognises: { $0.has("GIF87a") || $0.has("GIF89a") },
+            open: imgrec_open_gif),
+    ]
+
+    /// The formats, for messages: `JPEG, PNG or GIF`.
+    static let names: String = {
+        let names = all.map(\.name)
+        return names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
+    }()
+}
+
 /// What a file is, by its first bytes.
 enum PhotoFormat: Hashable {
     case jpeg, png, webp, gif, avif, heic
@@ -5,50 +54,57 @@ enum PhotoFormat: Hashable {
     case other(String?)
 
     init(of bytes: [UInt8]) {
-        func has(_ signature: String, at offset: Int = 0) -> Bool {
-            bytes.dropFirst(offset).starts(with: signature.utf8)
-        }
-        func hasBytes(_ signature: [UInt8]) -> Bool { bytes.starts(with: signature) }
+        let signature = Signature(bytes: bytes)
+        self =
+            Codec.all.first { $0.recognises(signature) }?.format
+            ?? .other(Self.others.first { $0.recognises(signature) }?.name ?? signature.isoMediaName)
+    }
 
-        if hasBytes([0xFF, 0xD8, 0xFF]) {
-            self = .jpeg
-        } else if hasBytes([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
-            self = .png
-        } else if has("RIFF") && has("WEBP", at: 8) {
-            self = .webp
-        } else if has("GIF87a") || has("GIF89a") {
-            self = .gif
-        } else if has("ftyp", at: 4) {
-            self = Self.ofISOMedia(bytes)
-        } else if hasBytes([0x49, 0x49, 0x2A, 0x00]) || hasBytes([0x4D, 0x4D, 0x00, 0x2A]) {
-            self = .other("TIFF")
-        } else if has("BM") {
-            self = .other("BMP")
-        } else if hasBytes([0xFF, 0x0A]) || hasBytes([0, 0, 0, 0x0C, 0x4A, 0x58, 0x4C, 0x20]) {
-            self = .other("JPEG XL")
-        } else if hasBytes([0, 0, 0, 0x0C, 0x6A, 0x50, 0x20, 0x20]) || hasBytes([0xFF, 0x4F, 0xFF, 0x51]) {
-            self = .other("JPEG 2000")
-        } else if has("8BPS") {
-            self = .other("Photoshop's PSD")
-        } else if has("<svg") || has("<?xml") {
-            self = .other("SVG")
-        } else if has("<!DOCTYPE html") || has("<html") {
-            self = .other("an HTML page")
-        } else if has("%PDF") {
-            self = .other("PDF")
-        } else {
-            self = .other(nil)
+    var name: String {
+        if case .other(let name) = self { return name ?? "unknown" }
+        return Codec.all.first { $0.format == self }?.name ?? ""
+    }
+
+    /// What is not read, and can be named.
+    private static let others: [(name: String, recognises: @Sendable (Signature) -> Bool)] = [
+        ("TIFF", { $0.has([0x49, 0x49, 0x2A, 0x00]) || $0.has([0x4D, 0x4D, 0x00, 0x2A]) }),
+        ("BMP", { $0.has("BM") }),
+        ("JPEG XL", { $0.has([0xFF, 0x0A]) || $0.has([0, 0, 0, 0x0C, 0x4A, 0x58, 0x4C, 0x20]) }),
+        (
+            "JPEG 2000",
+            { $0.has([0, 0, 0, 0x0C, 0x6A, 0x50, 0x20, 0x20]) || $0.has([0xFF, 0x4F, 0xFF, 0x51]) }
+        ),
+        ("Photoshop's PSD", { $0.has("8BPS") }),
+        ("SVG", { $0.has("<svg") || $0.has("<?xml") }),
+        ("an HTML page", { $0.has("<!DOCTYPE html") || $0.has("<html") }),
+        ("PDF", { $0.has("%PDF") }),
+    ]
+}
+
+/// The first bytes of a file.
+struct Signature: Sendable {
+    let bytes: [UInt8]
+
+    func has(_ signature: [UInt8]) -> Bool { bytes.starts(with: signature) }
+
+    func has(_ signature: String, at offset: Int = 0) -> Bool {
+        bytes.dropFirst(offset).starts(with: signature.utf8)
+    }
+
+    /// The brands of the first box (ISO/IEC 14496-12, 4.3): the first is the file's own, the others say what else it can be
+    /// read as. Empty where it is no such file.
+    private var brands: [String] {
+        guard has("ftyp", at: 4) else { return [] }
+        let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
+        let box = bytes[..<min(max(length, 12), bytes.count, 256)]
+        return stride(from: 8, to: box.count - 3, by: 4).filter { $0 != 12 }.map {
+            String(decoding: box[$0..<$0 + 4], as: UTF8.self)
         }
     }
 
-    /// By the brands of the first box (ISO/IEC 14496-12, 4.3): the first is the file's own, the others say what else it
-    /// can be read as.
-    private static func ofISOMedia(_ bytes: [UInt8]) -> PhotoFormat {
-        let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
-        let box = bytes[..<min(max(length, 12), bytes.count, 256)]
-        let brands = stride(from: 8, to: box.count - 3, by: 4).filter { $0 != 12 }.map {
-            String(decoding: box[$0..<$0 + 4], as: UTF8.self)
-        }
+    /// AVIF or HEIC; nil for anything else.
+    var isoMedia: PhotoFormat? {
+        let brands = brands
         for brand in brands {
             switch brand {
             case "avif", "avis": return .avif
@@ -56,22 +112,12 @@ enum PhotoFormat: Hashable {
             default: continue
             }
         }
-        switch brands.first {
-        case "mif1", "msf1": return .heic
-        case "crx ": return .other("Canon's CR3")
-        default: return .other("MP4 or another video")
-        }
+        return ["mif1", "msf1"].contains(brands.first ?? "") ? .heic : nil
     }
 
-    var name: String {
-        switch self {
-        case .jpeg: "JPEG"
-        case .png: "PNG"
-        case .webp: "WebP"
-        case .gif: "GIF"
-        case .avif: "AVIF"
-        case .heic: "HEIC"
-        case .other(let name): name ?? "unknown"
-        }
+    /// What another file of this kind is called; nil where it is none.
+    var isoMediaName: String? {
+        guard has("ftyp", at: 4) else { return nil }
+        return brands.first == "crx " ? "Canon's CR3" : "MP4 or another video"
     }
 }

@@ -4,7 +4,6 @@ import Products
 import Publishing
 import Reconciling
 import Settings
-import Tables
 
 /// Writes the review page.
 package enum GalleryWriter {
@@ -29,7 +28,7 @@ package enum GalleryWriter {
         var gallery = Gallery(
             imagesFolder: settings.imagesFolder, folder: folder, model: model.name,
             nearDuplicateScore: settings.nearDuplicateScore, failed: failed)
-        let form = try PublishedForm(settings, DirectTableFiles())
+        let form = DocumentForm(settings)
         try catalogue.forEachRankedProduct { gallery.add(form.document(of: $0)) }
         let (page, data) = ("\(folder)/\(Gallery.pageName)", "\(folder)/\(Gallery.dataName)")
         let manager = FileManager.default

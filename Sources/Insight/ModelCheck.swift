@@ -49,19 +49,8 @@ package struct ModelCheck: Codable, Hashable, Sendable {
 
     private init(_ source: ModelSource, photo: String?, settings: Settings, executable: String) throws {
         let threads = settings.effectiveThreads
-        func timed(_ cache: NetworkCache?) throws -> (Model, Double) {
-            let start = ContinuousClock.now
-            return (try source.load(threads: threads, cache: cache), (ContinuousClock.now - start).seconds)
-        }
-        let (model, loadSeconds) = try timed(nil)
-        var cachedSeconds: Double?
-        let other: Model
-        if let cache = settings.networkCache {
-            _ = try timed(cache)
-            (other, cachedSeconds) = try timed(cache)
-        } else {
-            other = try timed(nil).0
-        }
+        let loads = try Loads(source, threads: threads, cache: settings.networkCache)
+        let (model, other) = (loads.first, loads.other)
 
         let workers = PhotoWorkers(settings: settings, shapes: source.shapes, executable: executable)
         func pictures(_ bytes: [UInt8], _ name: String) throws -> [Picture] {
@@ -72,8 +61,7 @@ package struct ModelCheck: Codable, Hashable, Sendable {
             }
         }
         guard let card = TestCard.picture.png else {
-            throw InsightError.unreadablePhoto(
-                path: "the test card", reason: "there is not enough memory to write it")
+            throw InsightError.unreadablePhoto(path: "the test card", reason: "there is too little memory")
         }
         let lane = try model.makeLane()
         func embedding(_ lane: borrowing EmbeddingLane, _ pictures: [Picture], _ name: String) throws
@@ -105,8 +93,8 @@ package struct ModelCheck: Codable, Hashable, Sendable {
         self.photo = name
         dimension = source.dimension
         norms = try lane.norms(of: seen)
-        self.loadSeconds = loadSeconds
-        cachedLoadSeconds = cachedSeconds
+        loadSeconds = loads.seconds
+        cachedLoadSeconds = loads.cachedSeconds
         self.isDeterministic = isDeterministic
         let measured = try ModelSpeed.measured(model, shapes: source.shapes, threads: threads)
         photosPerSecond = measured
@@ -118,5 +106,24 @@ package struct ModelCheck: Codable, Hashable, Sendable {
                 values: golden.values.count, largestDifference: differences.max() ?? 0,
                 tolerance: golden.tolerance * (source.precision == .f32 ? 1 : Self.bfloat16Allowance))
         }
+    }
+}
+
+/// A model that was loaded twice: from nothing, and with what the cache has where there is one.
+private struct Loads {
+    let first: Model
+    let other: Model
+    let seconds: Double
+    let cachedSeconds: Double?
+
+    init(_ source: ModelSource, threads: Int, cache: NetworkCache?) throws {
+        func timed(_ cache: NetworkCache?) throws -> (Model, Double) {
+            let start = ContinuousClock.now
+            return (try source.load(threads: threads, cache: cache), (ContinuousClock.now - start).seconds)
+        }
+        (first, seconds) = try timed(nil)
+        if cache != nil { _ = try timed(cache) }
+        let (other, seconds) = try timed(cache)
+        (self.other, cachedSeconds) = (other, cache == nil ? nil : seconds)
     }
 }

@@ -5,6 +5,7 @@ import Foundation
 import Imaging
 import Neighbours
 import Products
+import Recommending
 import Reconciling
 import Settings
 
@@ -38,6 +39,8 @@ package struct SimilarSearch {
         (catalogue, model, record) = try Catalogue.ranked(in: settings.stateFolder)
     }
 
+    /// A product's list as it is published; what looks most like a file, whatever lists have.
+    ///
     /// - Parameters:
     ///   - name: a product's id, a photo's path in the image folder, or the path of any image file.
     ///   - count: how many to name; nil for as many as are published.
@@ -54,7 +57,7 @@ package struct SimilarSearch {
                 })
         }
         if let product = try product(named: name) {
-            return answer(product.text, isProduct: true, try neighbours(of: product, count: count))
+            return answer(product.text, isProduct: true, try list(of: product, count: count))
         }
         let embedding = try embedding(ofFile: name)
         return answer(name, isProduct: false, try nearest(to: embedding, besides: nil, count: count))
@@ -71,11 +74,20 @@ package struct SimilarSearch {
         return try catalogue.images().first { $0.path == imagePath && $0.digest != nil }?.product
     }
 
-    private func neighbours(of product: ProductID, count: Int) throws -> [Neighbour] {
+    /// The product's list, as long as is asked for.
+    private func list(of product: ProductID, count: Int) throws -> [Neighbour] {
+        guard var list = Recommender(settings).lists.first else { return [] }
+        list.count = count
+        let recommender = Recommender(lists: [list])
+        let looks = try candidates(of: product, depth: recommender.candidateDepth)
+        return recommender.lists(from: Candidates(looks: looks))[0].entries.map(\.neighbour)
+    }
+
+    private func candidates(of product: ProductID, depth: Int) throws -> [Neighbour] {
         let stored = try catalogue.neighbours(of: product) ?? []
-        if count <= (try catalogue.rankingState().count) { return stored }
+        if depth <= (try catalogue.rankingState().depth) { return stored }
         guard let own = try catalogue.vectors(of: [product], model: model).first else { return stored }
-        return try nearest(to: own.embedding, besides: product, count: count)
+        return try nearest(to: own.embedding, besides: product, count: depth)
     }
 
     private func nearest(to vector: Products.Embedding, besides product: ProductID?, count: Int) throws

@@ -58,20 +58,20 @@ package struct Verification {
         let chosen = sample.map { Array(all.shuffled().prefix($0)).sorted() } ?? all
         var suspects = chosen
         var drift: [ProductID: (reason: String, isOfCatalogue: Bool)] = [:]
-        var isSettled = false
-        for attempt in 0..<Self.attempts where !isSettled {
+        var isAtRest = false
+        for attempt in 0..<Self.attempts where !isAtRest {
             if attempt > 0 { sleep(1) }
             let before = try catalogue.summary()
             drift = try self.drift(of: suspects)
             try addIndexDrift(to: &drift)
-            isSettled = try drift.isEmpty || (before == catalogue.summary() && before.isSettled)
+            isAtRest = try drift.isEmpty || (before == catalogue.summary() && before.isAtRest)
             suspects = drift.keys.sorted()
         }
         return Report(
             products: all.count, verified: chosen.count,
-            drift: isSettled ? suspects.map { .init(product: $0.text, reason: drift[$0]!.reason) } : [],
-            unsettled: isSettled ? [] : suspects.map(\.text),
-            isCatalogueWrong: isSettled && drift.values.contains(where: \.isOfCatalogue),
+            drift: isAtRest ? suspects.map { .init(product: $0.text, reason: drift[$0]!.reason) } : [],
+            unsettled: isAtRest ? [] : suspects.map(\.text),
+            isCatalogueWrong: isAtRest && drift.values.contains(where: \.isOfCatalogue),
             seconds: (ContinuousClock.now - start).seconds)
     }
 
@@ -80,8 +80,9 @@ package struct Verification {
         var drift: [ProductID: (String, Bool)] = [:]
         let published = PublishedFiles(
             folder: settings.outputFolder, model: modelName, form: OutputForm(settings))
-        let form = try PublishedForm(settings, DirectTableFiles())
-        let count = try catalogue.rankingState().count
+        let form = DocumentForm(settings)
+        let table = try attributeTable()
+        let count = try catalogue.rankingState().depth
         progress(.verifying(done: 0, of: products.count))
         for first in stride(from: 0, to: products.count, by: Self.queriesAtOnce) {
             let part = Array(products[first..<min(first + Self.queriesAtOnce, products.count)])
@@ -103,6 +104,8 @@ package struct Verification {
                             || pool != Array(neighbours.prefix(pool.count))
                     {
                         drift[product] = ("its neighbours in the catalogue's pools are not the nearest", true)
+                    } else if let table, ranked.attributes != table[product] ?? ProductAttributes() {
+                        drift[product] = ("its attributes are not those of the table", false)
                     } else if let wrong = published.drift(of: form.document(of: ranked)) {
                         drift[product] = (wrong.rawValue, false)
                     }
@@ -113,6 +116,13 @@ package struct Verification {
             progress(.verifying(done: first + part.count, of: products.count))
         }
         return drift
+    }
+
+    /// The table of attributes, where it is not the one that the catalogue has.
+    private func attributeTable() throws -> AttributeTable? {
+        guard let file = settings.attributesFile else { return nil }
+        let table = try AttributeTable(file: file, DirectTableFiles())
+        return try table.digest == catalogue.attributesFile() ? nil : table
     }
 
     /// Products that the index names and the catalogue does not have.
@@ -127,5 +137,5 @@ package struct Verification {
 
 extension CatalogueSummary {
     /// Whether nothing is waiting to be ranked or published.
-    fileprivate var isSettled: Bool { due == 0 && !isRankingDue }
+    fileprivate var isAtRest: Bool { due == 0 && !isRankingDue }
 }

@@ -14,6 +14,8 @@ import Synchronization
 /// Memory: about a byte a dimension, 35 bytes, and 8 for each of `depth` pool entries a product, and its id. An
 /// update of b products takes b x products x dimension multiplications of bytes, and a few hundred of vectors.
 ///
+/// More than 300 lines: pools, the batches that change them and their layout are one idea, whose proofs need all of it.
+///
 /// For one thread at a time. What `progress` throws leaves it true for the products that it then has; after an error of
 /// the store it is of no use.
 package final class NeighbourTable {

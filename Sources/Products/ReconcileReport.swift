@@ -11,6 +11,8 @@ package struct ReconcileReport: Codable, Hashable, Sendable {
         package var written = 0
         package var unchanged = 0
         package var removed = 0
+
+        package init() {}
     }
 
     /// What became of the table of attributes.

@@ -187,6 +187,12 @@ package final class Publisher {
         return (digest, isWritten)
     }
 
+    /// The digest that staging a document gives.
+    package func digest(of document: ProductDocument) -> ContentDigest {
+        ContentDigest(
+            of: isOneFile ? document.line(form: form) : document.json(model: model, form: form))
+    }
+
     /// Notes that a product has no file any more.
     package func remove(_ product: ProductID) {
         guard !isOneFile else { return }

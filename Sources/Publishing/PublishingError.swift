@@ -33,7 +33,7 @@ package enum PublishingError: ExplainedError, Hashable {
         case .cannotWrite(let path, let number):
             // An error of the disk mends itself, or is mended without touching the settings.
             .init(
-                "\(path) cannot be written: \(String(cString: strerror(number)))",
+                "\(path) cannot be written: \(errnoText(number))",
                 number == EIO ? .inputOutput : .cannotCreate)
         case .foreignProducts(let folder):
             .init(

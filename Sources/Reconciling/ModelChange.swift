@@ -17,14 +17,12 @@ package final class ModelChange {
     /// Where the next step goes on.
     private var after: ContentDigest?
 
-    /// How often a process was lost over a content; another reason than the photo is possible, but not so often.
+    /// How often a process was lost over a content.
     private var losses: [ContentDigest: Int] = [:]
     /// Of several photos of one content the last is read, not the first: one may be there and not the other.
     private var takesLast = false
 
-    private static let lossesUntilRefused = 3
     private static let photosAtOnce = 1024
-    private static let storedAtOnce = 64
 
     struct Failure: Sendable {
         enum Kind: Sendable {
@@ -85,14 +83,14 @@ package final class ModelChange {
                     failures[asked] = digest == asked ? Failure(kind: .refused, reason: reason) : Self.changed
                 case .lost(_, let digest, let reason):
                     losses[digest, default: 0] += 1
-                    let isRefused = losses[asked, default: 0] >= Self.lossesUntilRefused
+                    let isRefused = losses[asked, default: 0] >= EmbeddingPipeline.lossesUntilRefused
                     failures[asked] = Failure(kind: isRefused ? .refused : .passing, reason: reason)
                 case .unreadable(let reason): failures[asked] = Failure(kind: .passing, reason: reason)
                 case .vanished: failures[asked] = Failure(kind: .gone, reason: "it is not there")
                 case .known: break
                 }
             }
-            if waiting.count >= Self.storedAtOnce { try store() }
+            if waiting.count >= EmbeddingPipeline.storedAtOnce { try store() }
         }
         if !waiting.isEmpty { try store() }
         for image in images.prefix(taken)

@@ -31,9 +31,6 @@ struct PhotoIntake {
     /// Photos whose content another photo is being embedded for.
     private var waiting: [(reading: ReconcilePlan.Reading, stamp: FileStamp, digest: ContentDigest)] = []
 
-    /// How many vectors one transaction takes: what a power cut costs, against a wait for the disk each.
-    private static let batch = 64
-
     /// What has gone by the plan is for the ranking; what goes while it is read is added here.
     init(plan: ReconcilePlan, rules: String, isStored: @escaping (ContentDigest) -> Bool) {
         self.rules = rules
@@ -42,7 +39,10 @@ struct PhotoIntake {
         for (record, previous) in plan.obstructed { fail(record, previous: previous) }
     }
 
-    var isWorthStoring: Bool { embeddings.count >= Self.batch || images.count >= Self.batch * 4 }
+    var isWorthStoring: Bool {
+        embeddings.count >= EmbeddingPipeline.storedAtOnce
+            || images.count >= EmbeddingPipeline.storedAtOnce * 4
+    }
 
     mutating func take(_ outcome: EmbeddingPipeline.Outcome, of reading: ReconcilePlan.Reading) {
         switch outcome {
@@ -55,7 +55,7 @@ struct PhotoIntake {
             images.append(reading.record(stamp, .ready(digest)))
         case .known(let stamp, let digest):
             readCount += 1
-            if !settle(reading, stamp, digest) { waiting.append((reading, stamp, digest)) }
+            if !resolve(reading, stamp, digest) { waiting.append((reading, stamp, digest)) }
         case .refused(let stamp, let digest, let reason):
             readCount += digest == nil ? 0 : 1
             if let digest { refused[digest] = (reason, true) }
@@ -81,10 +81,10 @@ struct PhotoIntake {
 
     /// Once every photo is through: those that waited for another photo of the same content share its fate.
     ///
-    /// - Returns: photos that could not be settled, because the catalogue could not be asked; they are as they were.
-    mutating func settleDuplicates() -> [FolderScan.Photo] {
+    /// - Returns: photos that could not be resolved, because the catalogue could not be asked; they are as they were.
+    mutating func resolveDuplicates() -> [FolderScan.Photo] {
         defer { waiting = [] }
-        return waiting.filter { !settle($0.reading, $0.stamp, $0.digest) }.map(\.reading.photo)
+        return waiting.filter { !resolve($0.reading, $0.stamp, $0.digest) }.map(\.reading.photo)
     }
 
     mutating func takeImages() -> [ImageRecord] {
@@ -97,7 +97,7 @@ struct PhotoIntake {
         return embeddings
     }
 
-    private mutating func settle(
+    private mutating func resolve(
         _ reading: ReconcilePlan.Reading, _ stamp: FileStamp, _ digest: ContentDigest
     ) -> Bool {
         if embedded.contains(digest) || isStored(digest) {
@@ -109,9 +109,6 @@ struct PhotoIntake {
         return true
     }
 
-    /// Tries of a photo that a process was lost over; another reason than the photo is possible, but not so often.
-    private static let triesUntilCertain = 3
-
     /// - Parameter isCertain: whether it would fail again.
     private mutating func fail(
         _ reading: ReconcilePlan.Reading, _ stamp: FileStamp, _ reason: String, isCertain: Bool
@@ -119,10 +116,10 @@ struct PhotoIntake {
         let attempts = reading.attempts + 1
         // A young file may be half of one: somebody may have stalled while writing it.
         let isYoung = stamp.isYoung(within: RetrySchedule.young)
-        if isYoung, isCertain || attempts < Self.triesUntilCertain {
+        if isYoung, isCertain || attempts < EmbeddingPipeline.lossesUntilRefused {
             retries.append((reading.photo.path, attempts))
         }
-        let isFinal = isCertain ? !isYoung : attempts >= Self.triesUntilCertain
+        let isFinal = isCertain ? !isYoung : attempts >= EmbeddingPipeline.lossesUntilRefused
         let state = ImageRecord.State.failed(reason: reason, attempts: attempts, under: isFinal ? rules : nil)
         fail(reading.record(stamp, state), previous: reading.previous)
     }

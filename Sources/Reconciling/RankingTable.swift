@@ -38,32 +38,32 @@ package final class RankingTable {
     var hasLost: Bool { !lost.isEmpty }
 
     /// What an update did.
-    package struct Change {
+    package struct Update {
         /// Products that are new or may have other neighbours.
         package let changed: [ProductID]
         package let removed: [ProductID]
         /// Products that the table is no longer behind with.
-        package let settled: [ProductID]
+        package let upToDate: [ProductID]
         /// How many rows had to be searched again because too many of their neighbours had left.
         package let searchedAgain: Int
     }
 
     /// The table that the catalogue has, as far as it has one.
     package convenience init(
-        catalogue: Catalogue, model: ModelNumber, dimension: Int, count: Int, threads: Int
+        catalogue: Catalogue, model: ModelNumber, dimension: Int, depth: Int, threads: Int
     ) throws {
         try self.init(
-            catalogue: catalogue, model: model, dimension: dimension, count: count, threads: threads,
+            catalogue: catalogue, model: model, dimension: dimension, depth: depth, threads: threads,
             pace: Pace())
     }
 
-    init(catalogue: Catalogue, model: ModelNumber, dimension: Int, count: Int, threads: Int, pace: Pace)
+    init(catalogue: Catalogue, model: ModelNumber, dimension: Int, depth: Int, threads: Int, pace: Pace)
         throws
     {
         (self.catalogue, self.model, self.threads, self.pace) = (catalogue, model, threads, pace)
         let vectors = try VectorFile(stateFolder: catalogue.stateFolder, model: model, dimension: dimension)
         self.vectors = vectors
-        let table = NeighbourTable(dimension: dimension, count: count, store: vectors)
+        let table = NeighbourTable(dimension: dimension, count: depth, store: vectors)
         // Memory and searches have all slots, also those that nothing is in any more.
         let extent = try catalogue.poolExtent(of: model)
         if extent.slots > 4 * extent.products + pace.emptySlotsAtMost {
@@ -84,7 +84,7 @@ package final class RankingTable {
     }
 
     /// How many neighbours are asked for.
-    package var count: Int { table.count }
+    package var depth: Int { table.count }
     /// The number of products there are.
     package var productCount: Int { table.productCount }
     /// The memory of what is searched and of the pools, without the products' ids.
@@ -103,7 +103,7 @@ package final class RankingTable {
     package func update(
         _ affected: Set<ProductID>, isWhole: Bool, without departures: Departures,
         progress: (_ done: Int, _ total: Int) -> Void, isStopping: () -> Bool
-    ) throws -> Change {
+    ) throws -> Update {
         let departing = departures.paths
         let isWhole = isWhole || isAhead
         var coming: [ProductID]
@@ -123,13 +123,7 @@ package final class RankingTable {
         var searchedAgain = 0
         repeat {
             let slice = coming[done..<min(done + pace.sliceLength, coming.count)]
-            let given = try catalogue.vectors(of: slice, model: model, without: departing)
-            var changes: [(product: ProductID, embedding: Embedding?)] = given.map {
-                ($0.product, $0.embedding)
-            }
-            let present = Set(given.map(\.product))
-            changes += slice.filter { !present.contains($0) && table.contains($0) }.map { ($0, nil) }
-            changes += gone.map { ($0, nil) }
+            let changes = try changes(slice, without: departing) + gone.map { ($0, nil) }
             gone = []
             do {
                 searchedAgain += try table.update(changes, threads: threads) { sliceDone, sliceTotal in
@@ -138,42 +132,78 @@ package final class RankingTable {
                 }
             } catch ReconcileError.stopped {
                 if ContinuousClock.now - keptAt > pace.worthKeeping {
-                    try catalogue.keep(poolChange(), of: model)
+                    try keepPools()
                 }
                 throw ReconcileError.stopped
             }
             done += slice.count
             if done < coming.count, ContinuousClock.now - keptAt > pace.keepingInterval {
-                try catalogue.keep(poolChange(), of: model)
+                try keepPools()
                 keptAt = .now
             }
         } while done < coming.count
         // Writing takes long too, and may be interrupted.
-        if ContinuousClock.now - keptAt > pace.worthKeeping { try catalogue.keep(poolChange(), of: model) }
+        if ContinuousClock.now - keptAt > pace.worthKeeping { try keepPools() }
         let rows = table.takeChangedRows()
         guard isWhole else {
-            return Change(
-                changed: rows.changed, removed: rows.removed, settled: affected.sorted(),
+            return Update(
+                changed: rows.changed, removed: rows.removed, upToDate: affected.sorted(),
                 searchedAgain: searchedAgain)
         }
         isAhead = false
         let ranked = Set(try catalogue.rankedProducts())
         let all = table.allProducts
-        return Change(
-            changed: all, removed: ranked.subtracting(all).sorted(), settled: affected.union(coming).sorted(),
+        return Update(
+            changed: all, removed: ranked.subtracting(all).sorted(),
+            upToDate: affected.union(coming).sorted(),
             searchedAgain: searchedAgain)
     }
 
-    /// What the catalogue has to keep of the changes since this was asked last.
-    package func poolChange() -> PoolChange {
-        let (changed, freed) = table.takeChangedPools()
-        return PoolChange(
-            freed: freed,
-            changed: changed.lazy.compactMap { [table, vectors] slot in
-                table.pool(ofSlot: slot).map {
-                    PoolChange.Changed(pool: $0, digest: vectors.takeDigest(ofSlot: slot))
+    /// Makes an update in the catalogue, together with the photos that depart.
+    ///
+    /// - Parameter progress: called now and then with how many of the changed rows are written.
+    /// - Throws: `ReconcileError.stopped`; nothing is changed then, and the table is no longer in step with the catalogue.
+    package func commit(
+        _ update: Update, _ departures: Departures, progress: (_ done: Int) -> Void = { _ in },
+        isStopping: () -> Bool = { false }
+    ) throws {
+        try catalogue.rank(departures, model: model, depth: depth, changing: update.changed.count) {
+            transaction in
+            try transaction.remove(update.removed)
+            for (done, product) in update.changed.enumerated() {
+                if done % 256 == 0 {
+                    progress(done)
+                    if isStopping() { throw ReconcileError.stopped }
                 }
-            })
+                try transaction.set(neighbours(of: product), of: product)
+            }
+            try transaction.noteUpToDate(update.upToDate)
+            let (changed, freed) = table.takeChangedPools()
+            try transaction.free(slots: freed)
+            for slot in changed { if let pool = keptPool(slot) { try transaction.keep(pool) } }
+        }
+    }
+
+    /// Keeps what is computed so far of a long computation.
+    private func keepPools() throws {
+        let (changed, freed) = table.takeChangedPools()
+        try catalogue.keep(freed: freed, of: model) { keep in
+            for slot in changed { if let pool = keptPool(slot) { try keep(pool) } }
+        }
+    }
+
+    private func keptPool(_ slot: Int) -> KeptPool? {
+        table.pool(ofSlot: slot).map { KeptPool(pool: $0, digest: vectors.takeDigest(ofSlot: slot)) }
+    }
+
+    /// What products' vectors are now; nil for those that are in the table and have none any more.
+    private func changes(_ products: ArraySlice<ProductID>, without departing: Set<ImagePath>) throws -> [(
+        product: ProductID, embedding: Embedding?
+    )] {
+        let given = try catalogue.vectors(of: products, model: model, without: departing)
+        let present = Set(given.map(\.product))
+        return given.map { ($0.product, $0.embedding) }
+            + products.filter { !present.contains($0) && table.contains($0) }.map { ($0, nil) }
     }
 
     /// Products that the table has not, or not with the vectors that they have now; and those that it should not have.

@@ -31,7 +31,9 @@ struct RecentlyGone {
     static let window = Duration.seconds(600)
 
     /// Forgets what has come back, and what is long ago; nothing of the latter while removals are held back.
-    mutating func settle(_ turnover: Turnover, isHeldBack: Bool, at now: ContinuousClock.Instant = .now) {
+    mutating func forgetWhatIsBack(
+        _ turnover: Turnover, isHeldBack: Bool, at now: ContinuousClock.Instant = .now
+    ) {
         var turnover = turnover
         for (product, entry) in products {
             let isOld = !isHeldBack && now - entry.at > Self.window

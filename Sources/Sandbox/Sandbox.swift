@@ -50,7 +50,7 @@ package enum SandboxError: ExplainedError, Hashable {
         switch self {
         case .cannotStart(let doing, let number):
             .init(
-                "a process for reading photos cannot be started: \(doing): \(message(of: number))", .system)
+                "a process for reading photos cannot be started: \(doing): \(errnoText(number))", .system)
         case .didNotBegin(let failure):
             .init("a process for reading photos ended before it began: \(failure)", .system)
         case .cannotContain(let reason):

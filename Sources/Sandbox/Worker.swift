@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Products
 
 /// A process that answers one question after another. For one thread at a time.
 package final class Worker: @unchecked Sendable {  // whoever has taken it from the pool has it alone
@@ -142,8 +143,6 @@ package final class Worker: @unchecked Sendable {  // whoever has taken it from 
             && info.si_signo == SIGCHLD
     }
 }
-
-func message(of number: Int32) -> String { String(cString: strerror(number)) }
 
 func signalName(_ signal: Int32) -> String {
     strsignal(signal).map { String(cString: $0) } ?? "signal \(signal)"

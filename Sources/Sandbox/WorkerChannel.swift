@@ -1,5 +1,6 @@
 import CSandbox
 import Glibc
+import Products
 
 /// A worker's side: called by the process that `Worker` started, before it has any other thread.
 package enum WorkerChannel {
@@ -47,11 +48,11 @@ package enum WorkerChannel {
     private static func contain(_ limits: WorkerLimits, isContained: Bool) -> WorkerGreeting {
         preferToBeKilled()
         let error = imgrec_set_limits(UInt64(limits.memoryBytes), UInt64(limits.lifetimeSeconds))
-        guard error == 0 else { return .failed("limiting what it may use: \(message(of: error))") }
+        guard error == 0 else { return .failed("limiting what it may use: \(errnoText(error))") }
         guard isContained else { return .contained(.none) }
         let result = imgrec_contain()
         if let failure = result.failure {
-            return .failed("\(String(cString: failure)): \(message(of: result.error))")
+            return .failed("\(String(cString: failure)): \(errnoText(result.error))")
         }
         return .contained(Containment(landlock: Int(result.landlock), hasFilter: true))
     }

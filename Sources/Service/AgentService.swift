@@ -59,9 +59,9 @@ package final class AgentService: Service {
         self.log = log
         self.notifier = notifier
         let loop = WorkLoop(
-            settings: settings, executable: executable, tableWorker: tableWorker, log: log,
-            notifier: notifier,
-            monitor: monitor)
+            .init(
+                settings: settings, executable: executable, tableWorker: tableWorker, log: log,
+                notifier: notifier, monitor: monitor))
         current = Mutex(Current(settings: settings, loop: loop))
     }
 
@@ -89,11 +89,11 @@ package final class AgentService: Service {
         // Two that start at once must not take the socket from each other.
         let lock = try FolderLock(settings.runtimeFolder, stateFolder: settings.stateFolder)
         defer { withExtendedLifetime(lock) {} }
-        try prepareSocket(settings)
+        try ControlServer.prepareSocket(settings)
         var configuration = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: ControlServer(path: settings.controlSocket, agent: agent),
+                    service: ControlServer(path: settings.controlSocket, agent: agent, log: log),
                     successTerminationBehavior: .ignore, failureTerminationBehavior: .cancelGroup),
                 .init(service: Reloading(agent: agent), successTerminationBehavior: .ignore),
                 // Whoever waits at the control socket is still to hear why it ends.
@@ -108,30 +108,6 @@ package final class AgentService: Service {
         // Asked to stop before there was anything to be told.
         if isStopping.load(ordering: .sequentiallyConsistent) { await services.triggerGracefulShutdown() }
         try await services.run()
-    }
-
-    /// Removes a socket that nobody listens on.
-    private static func prepareSocket(_ settings: Settings) throws {
-        let (folder, socket) = (settings.runtimeFolder, settings.controlSocket)
-        let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
-        guard socket.utf8.count <= limit else {
-            throw ServiceError.cannotServe(
-                socket: socket, reason: "the path is longer than the \(limit) bytes that a socket's may have")
-        }
-        guard access(folder, W_OK | X_OK) == 0 else {
-            throw ServiceError.cannotServe(socket: socket, reason: String(cString: strerror(errno)))
-        }
-        // Throws where somebody listens whom we may not speak to.
-        if try ControlClient(settings: settings) != nil {
-            throw LockError.busy(stateFolder: settings.stateFolder)
-        }
-        var status = stat()
-        if lstat(socket, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK {
-            throw ServiceError.cannotServe(socket: socket, reason: "something else lies there. Move it away")
-        }
-        guard unlink(socket) == 0 || errno == ENOENT else {
-            throw ServiceError.cannotServe(socket: socket, reason: String(cString: strerror(errno)))
-        }
     }
 
     // MARK: Running
@@ -161,11 +137,6 @@ package final class AgentService: Service {
                 $0.loop.stop()
             }
         }
-    }
-
-    /// The control socket does not answer any more; it is opened again.
-    func controlFailed(_ error: any Error) {
-        log.error("the control socket failed: \(error); it is opened again")
     }
 
     func controlIsListening() {
@@ -268,9 +239,9 @@ package final class AgentService: Service {
 
     private func begin(_ settings: Settings) async throws {
         let loop = WorkLoop(
-            settings: settings, executable: executable, tableWorker: tableWorker, log: log,
-            notifier: notifier,
-            monitor: monitor,
+            .init(
+                settings: settings, executable: executable, tableWorker: tableWorker, log: log,
+                notifier: notifier, monitor: monitor),
             finished: current.withLock { $0.loop.takeFinished() })
         let isStopping = current.withLock { current in
             guard !current.isStopping else { return true }

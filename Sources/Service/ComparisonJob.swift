@@ -2,6 +2,7 @@ import Catalogue
 import Foundation
 import Products
 import Reconciling
+import Synchronization
 
 /// A comparison of everything, which may take many turns of the work loop, and who waits for its end.
 struct ComparisonJob {
@@ -19,6 +20,8 @@ struct ComparisonJob {
     private var keptFailures: [String: ReconcileReport.Failure] = [:]
     /// Photos that were read for it, and all that are to be.
     private var (done, total) = (0, 0)
+    /// Photos that were known to wait after its last turn.
+    private var waiting = 0
 
     /// A comparison that begins anew: whoever waited for the one before waits for this one, but a confirmation was for
     /// what had vanished when it was given.
@@ -35,19 +38,18 @@ struct ComparisonJob {
     }
 
     /// - Parameters:
-    ///   - looked: the photos that the round looked at; unused where it looked at everything.
+    ///   - looked: the photos that the round looked at; nil for everything.
     ///   - waiting: how many photos are known to wait for being read.
-    mutating func note(
-        _ round: Reconciler.Round, _ scope: Reconciler.Scope, _ looked: Set<ImagePath>, waiting: Int
-    ) {
-        if scope == .everything {
-            if isContinued { report.add(round.report) } else { report = round.report }
-            awaited = Set(round.deferred.map(\.path))
-        } else {
+    mutating func note(_ round: Round, looked: Set<ImagePath>?, waiting: Int) {
+        if let looked {
             report.add(round.report)
             awaited.subtract(looked.subtracting(round.left))
+            for path in looked { keptFailures[path.text] = nil }
+        } else {
+            if isContinued { report.add(round.report) } else { report = round.report }
+            awaited = Set(round.deferred.map(\.path))
         }
-        for path in looked { keptFailures[path.text] = nil }
+        self.waiting = waiting
         for failure in round.keptFailures { keptFailures[failure.path] = failure }
         done += round.report.read
         total = max(total, done + waiting)
@@ -56,9 +58,7 @@ struct ComparisonJob {
     /// Tells those who wait how far it is.
     ///
     /// - Returns: the progress over all turns, and how many photos are embedded in a second where that is known.
-    func tell(
-        _ progress: ReconcileProgress, waiting: Int
-    ) -> (whole: ReconcileProgress, photosPerSecond: Double?) {
+    func tell(_ progress: ReconcileProgress) -> (progress: ReconcileProgress, photosPerSecond: Double?) {
         var whole = progress
         var rate: Double?
         if case .embedding(let done, let total) = progress {
@@ -99,5 +99,49 @@ struct ComparisonJob {
             failures[record.path.text] = ReconcileReport.Failure(path: record.path.text, reason: reason)
         }
         return failures.values.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    }
+}
+
+/// The comparison that goes on, if there is one: the loop's turns change it, and while one goes on the progress of its round is
+/// told through it.
+final class CurrentJob: Sendable {
+    private let job = Mutex<ComparisonJob?>(nil)
+
+    /// Begins one, for whoever waited for the one before too.
+    ///
+    /// - Parameter goesOn: whether this is the second half of the same comparison.
+    func begin(_ requests: [ReconcileRequest], goesOn: Bool) {
+        job.withLock { job in
+            if goesOn, job != nil {
+                job?.goOn(requests)
+            } else {
+                job = ComparisonJob(following: job, requests)
+            }
+        }
+    }
+
+    var allowsMassRemoval: Bool { job.withLock { $0?.allowsMassRemoval ?? false } }
+
+    var requests: [ReconcileRequest] { job.withLock { $0?.requests ?? [] } }
+
+    /// Whether there is one, and no photo is to be looked at once more for it.
+    var isThrough: Bool { job.withLock { $0.map(\.awaited.isEmpty) ?? false } }
+
+    func note(_ round: Round, looked: Set<ImagePath>?, waiting: Int) {
+        job.withLock { $0?.note(round, looked: looked, waiting: waiting) }
+    }
+
+    func tell(_ progress: ReconcileProgress) -> (progress: ReconcileProgress, photosPerSecond: Double?) {
+        job.withLock { $0?.tell(progress) } ?? (progress, nil)
+    }
+
+    func fail(_ error: any Error) { job.withLock { $0?.fail(error) } }
+
+    func end(_ catalogue: Catalogue?) {
+        let ended = job.withLock { job in
+            defer { job = nil }
+            return job
+        }
+        ended?.end(catalogue)
     }
 }

@@ -1,9 +1,12 @@
+import Catalogue
 import Control
 import FlyingFox
 import FlyingSocks
 import Foundation
 import Logging
+import Products
 import ServiceLifecycle
+import Settings
 import Synchronization
 import Threads
 
@@ -11,11 +14,11 @@ import Threads
 struct ControlServer: Service {
     let path: String
     let agent: AgentService
+    let log: Logger
     private let looks = Looks()
 
-    init(path: String, agent: AgentService) {
-        self.path = path
-        self.agent = agent
+    init(path: String, agent: AgentService, log: Logger) {
+        (self.path, self.agent, self.log) = (path, agent, log)
     }
 
     /// Between the end of a server that failed and the next one.
@@ -25,6 +28,30 @@ struct ControlServer: Service {
 
     private enum Event { case listening, ended }
 
+    /// Removes a socket that nobody listens on.
+    static func prepareSocket(_ settings: Settings) throws {
+        let (folder, socket) = (settings.runtimeFolder, settings.controlSocket)
+        let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+        guard socket.utf8.count <= limit else {
+            throw ServiceError.cannotServe(
+                socket: socket, reason: "the path is longer than the \(limit) bytes that a socket's may have")
+        }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw ServiceError.cannotServe(socket: socket, reason: errnoText(errno))
+        }
+        // Throws where somebody listens whom we may not speak to.
+        if try ControlClient(settings: settings) != nil {
+            throw LockError.busy(stateFolder: settings.stateFolder)
+        }
+        var status = stat()
+        if lstat(socket, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK {
+            throw ServiceError.cannotServe(socket: socket, reason: "something else lies there. Move it away")
+        }
+        guard unlink(socket) == 0 || errno == ENOENT else {
+            throw ServiceError.cannotServe(socket: socket, reason: errnoText(errno))
+        }
+    }
+
     func run() async throws {
         var hasListened = false
         while true {
@@ -32,7 +59,7 @@ struct ControlServer: Service {
                 try await serve { hasListened = true }
             } catch  where hasListened && !Task.isShuttingDownGracefully && !Task.isCancelled {
                 // An error that accept(2) gives, as for want of descriptors, ends the server.
-                agent.controlFailed(error)
+                log.error("the control socket failed: \(error); it is opened again")
                 try await Task.sleep(for: Self.pause)
                 unlink(path)
                 continue

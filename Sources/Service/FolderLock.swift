@@ -1,6 +1,7 @@
 import CLinux
 import Catalogue
 import Foundation
+import Products
 
 /// Held by a running agent on its runtime folder, in which no other may serve meanwhile.
 final class FolderLock: Sendable {
@@ -15,7 +16,7 @@ final class FolderLock: Sendable {
         }
         descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw ServiceError.cannotServe(socket: folder, reason: String(cString: strerror(errno)))
+            throw ServiceError.cannotServe(socket: folder, reason: errnoText(errno))
         }
         guard imgrec_lock(descriptor) == 0 else {
             close(descriptor)

@@ -26,13 +26,13 @@ struct LookQueue {
         /// Photos that are known to be whole.
         var finished: Set<ImagePath> = []
         /// Why everything is to be looked at, if it is.
-        var everything: Set<FolderChange.EverythingReason> = []
+        var everything: Set<FolderHint.EverythingReason> = []
     }
 
     private struct Pending {
         let first: Instant
         var last: Instant
-        var places: [ImagePath: FolderChange.PhotoChange?] = [:]
+        var places: [ImagePath: FolderHint.PhotoChange?] = [:]
 
         var hasRemoval: Bool { places.values.contains { $0 == .gone || $0 == nil } }
     }
@@ -40,7 +40,7 @@ struct LookQueue {
     private let timing: Timing
     private let product: @Sendable (ImagePath) -> ProductID
     private var pending: [ProductID: Pending] = [:]
-    private var everything: Set<FolderChange.EverythingReason> = []
+    private var everything: Set<FolderHint.EverythingReason> = []
     private var everythingSince: (first: Instant, last: Instant)?
     private var removals: (first: Instant, last: Instant)?
     /// Photos that are looked at again at some time, because they may be in the making.
@@ -63,7 +63,7 @@ struct LookQueue {
     var count: Int { pending.count + later.count + (everything.isEmpty ? 0 : 1) }
 
     /// Takes a hint in.
-    mutating func note(_ change: FolderChange, at now: Instant) {
+    mutating func note(_ change: FolderHint, at now: Instant) {
         switch change {
         case .photo(let path, let photoChange):
             switch photoChange {
@@ -161,7 +161,7 @@ struct LookQueue {
     // MARK: When
 
     private mutating func add(
-        _ path: ImagePath, _ change: FolderChange.PhotoChange?, to product: ProductID, _ now: Instant
+        _ path: ImagePath, _ change: FolderHint.PhotoChange?, to product: ProductID, _ now: Instant
     ) {
         later[path] = nil
         retries[path] = nil
@@ -191,7 +191,7 @@ struct LookQueue {
 }
 
 extension LookQueue.Batch {
-    fileprivate mutating func add(_ places: [ImagePath: FolderChange.PhotoChange?]) {
+    fileprivate mutating func add(_ places: [ImagePath: FolderHint.PhotoChange?]) {
         for (path, change) in places {
             self.places.append(path)
             if change == .finished { finished.insert(path) }

@@ -20,7 +20,7 @@ package enum ServiceError: ExplainedError, Hashable {
                 "the control socket \(socket) cannot be opened: \(reason)",
                 remedy: "Correct runtime.folder.", .cannotCreate)
         case .noPipe(let number):
-            .init("no pipe can be opened for signals: \(String(cString: strerror(number)))", .system)
+            .init("no pipe can be opened for signals: \(errnoText(number))", .system)
         case .outputLost(let folder):
             .init(
                 "\(folder) cannot be written any more: it was replaced by another folder, which systemd opens to the service when that is started again",

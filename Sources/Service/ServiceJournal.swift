@@ -4,19 +4,35 @@ import Products
 import Reconciling
 import Watching
 
-/// What the log says of each round's changes, and of folders that cannot be watched.
+/// What the log says, and the monitor with it, of what rounds did and found, and of folders that cannot be watched.
 struct ServiceJournal {
     private let log: Logger
+    private let monitor: ServiceMonitor
     private let pollInterval: Duration
     private var loggedWatches: (reason: String?, isExhausted: Bool) = (nil, false)
 
-    init(log: Logger, pollInterval: Duration) {
-        self.log = log
-        self.pollInterval = pollInterval
+    init(_ log: Logger, _ monitor: ServiceMonitor, pollInterval: Duration) {
+        (self.log, self.monitor, self.pollInterval) = (log, monitor, pollInterval)
+    }
+
+    /// Everything is going to be compared.
+    func noteBegin(_ reasons: Set<FolderHint.EverythingReason>) {
+        for reason in reasons.sorted(by: { $0.rawValue < $1.rawValue }) {
+            let isRoutine = reason == .poll || reason == .periodic
+            log.log(level: isRoutine ? .debug : .notice, "comparing the whole folder: \(reason.rawValue)")
+        }
     }
 
     /// One line for each photo; failures are few lines, for `status` shows all.
-    func note(_ round: Reconciler.Round) {
+    func note(_ round: Round) {
+        monitor.update {
+            $0.counters.rounds += 1
+            $0.counters.photosRead += round.report.read
+            $0.counters.photosEmbedded += round.report.embedded
+            $0.counters.photosFailed += round.failures.count
+            $0.counters.filesWritten += round.report.published.written
+            $0.counters.filesRemoved += round.report.published.removed
+        }
         let failed = Set(round.failures.map(\.path))
         for change in round.changes where !failed.contains(change.path) {
             log.info("\(change.action.pastTense) \(change.path)")
@@ -35,6 +51,65 @@ struct ServiceJournal {
             log.info(
                 "published \(published.written) files, removed \(published.removed), \(round.report.products) products, \(String(format: "%.3f", round.report.seconds)) s"
             )
+        }
+    }
+
+    /// The round before went wrong, and this one did not.
+    func noteRecovery() { log.notice("all is well again") }
+
+    /// Something went wrong, and is tried again.
+    func note(trouble error: any Error) {
+        let reason = error.explained.description
+        let isNew = monitor.current.trouble != reason
+        monitor.update {
+            $0.trouble = reason
+            $0.counters.troubles += 1
+        }
+        if isNew { log.error("\(reason)") }
+    }
+
+    /// Whether the table of attributes could be looked at.
+    func note(tableTrouble trouble: String?) {
+        let before = monitor.current.tableTrouble
+        guard trouble != before else { return }
+        if let trouble, before == nil { log.error("\(trouble). Files are as its last state says") }
+        if trouble == nil { log.notice("the table of attributes can be reached again") }
+        monitor.update { $0.tableTrouble = trouble }
+    }
+
+    /// How many products are held back.
+    func note(heldBack count: Int) {
+        let before = monitor.current.heldBack
+        if count > 0 && before == 0 {
+            log.error(
+                "\(count) products have vanished at once and are kept: is the folder mounted? If they are meant to go: imgrec-agent reconcile --allow-mass-removal"
+            )
+        } else if count == 0 && before > 0 {
+            log.notice("no products are held back any more")
+        }
+        monitor.update { $0.heldBack = count }
+    }
+
+    /// Whether a change of the model is under way, and what is in its way.
+    func note(coming: String?, trouble: String?) {
+        if let coming, coming != monitor.current.coming {
+            log.notice("\(coming) takes over when all photos are embedded with it")
+        }
+        if let trouble, trouble != monitor.current.changeTrouble {
+            log.error("the model of the settings cannot take over: \(trouble)")
+        }
+        monitor.update {
+            $0.changeTrouble = trouble
+            if let coming { $0.coming = coming } else if trouble == nil { $0.coming = nil }
+        }
+    }
+
+    /// Another model has taken over.
+    func note(takeOver report: ReconcileReport) {
+        log.notice("\(report.model) has taken over, \(report.products) products")
+        monitor.update {
+            $0.counters.filesWritten += report.published.written
+            $0.counters.filesRemoved += report.published.removed
         }
     }
 

@@ -132,6 +132,8 @@ package struct Settings: Hashable, Sendable {
     }
 
     /// - Parameter file: the name for errors; its folder is where relative folders start.
+    ///
+    /// Longer than 60 lines: a key after another, and then what they have to be beside each other.
     package init(_ text: String, file: String) throws(SettingsError) {
         let document: TOMLDocument
         do throws(TOMLError) {

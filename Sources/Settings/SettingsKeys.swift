@@ -36,7 +36,7 @@ extension SettingsKey {
         "images", "extensions", .strings,
         default: "[\(defaultExtensions.map { "\"\($0)\"" }.joined(separator: ", "))]",
         "Files with these endings are photos, in upper or lower case; others are passed over, and so are names "
-            + "that begin with a dot. What a photo is inside is told by its content.")
+            + "that begin with a dot. The format of a photo is detected from its content.")
     static let imageExcludes = SettingsKey(
         "images", "exclude", .strings,
         default: "[\(defaultExcludes.map { "\"\($0)\"" }.joined(separator: ", "))]",
@@ -67,7 +67,7 @@ extension SettingsKey {
             + "regular expression; what its first group captures of the path is the product. For example "
             + "'^(.*?)(-[0-9]+)?[.][a-z]+$' puts sku-1.jpg and sku-2.jpg together as \"sku\".")
     static let massRemovalLimit = SettingsKey(
-        "images", "mass_removal_limit", .number(0...1), default: "0.5",
+        "images", "mass_removal_limit", .number(0...1), default: "\(defaultMassRemovalLimit)",
         "When more than this share of the products would vanish at once, as after a disk was not mounted, "
             + "nothing is removed until 'imgrec-agent reconcile --allow-mass-removal'. 1 switches it off.")
     static let settle = SettingsKey(
@@ -78,11 +78,11 @@ extension SettingsKey {
         "How long after the first change it is at the latest, in milliseconds.")
     static let reconcileInterval = SettingsKey(
         "watch", "reconcile_minutes", .integer(1...10_080), default: "60",
-        "So often the whole folder is compared, in case a change was not reported. No unchanged photo is read."
+        "How often the whole folder is compared, in case a change was not reported. No unchanged photo is read."
     )
     static let pollInterval = SettingsKey(
         "watch", "poll_seconds", .integer(1...86_400), default: "30",
-        "So often folders are compared that cannot be watched: on network file systems, and where the kernel "
+        "How often folders are compared that cannot be watched: on network file systems, and where the kernel "
             + "allows no more watches.")
     static let outputFolder = SettingsKey(
         required: "output", "folder", .string, example: "\"/srv/shop/site/static/recommendations\"",
@@ -153,7 +153,7 @@ extension SettingsKey {
         "recommendations", "count", .integer(1...1000), default: "5",
         "How many similar products each product's file names.")
     static let minimumScore = SettingsKey(
-        "recommendations", "min_score", .number(-1...1), default: "-1.0",
+        "recommendations", "min_score", .number(-1...1), default: "\(defaultMinimumScore)",
         "Products that are less similar than this (cosine similarity) are not named, however few remain.")
     static let modelName = SettingsKey(
         "model", "name", .string, default: "\"efficientnet-lite0\"",
@@ -186,7 +186,7 @@ extension SettingsKey {
         "When model.name is changed, the agent goes on serving with the model it had while it embeds all photos with the "
             + "new one: with so much of its time, in percent.")
     static let nearDuplicateScore = SettingsKey(
-        "gallery", "near_duplicate_score", .number(-1...1), default: "0.95",
+        "gallery", "near_duplicate_score", .number(-1...1), default: "\(defaultNearDuplicateScore)",
         "From this cosine similarity on, the review page shows two products as near-duplicates.")
     static let fit = SettingsKey(
         "picture", "fit", .choice(["model", "crop", "pad", "stretch"]), default: "\"model\"",
@@ -209,7 +209,7 @@ extension SettingsKey {
         "picture", "trim_tolerance", .integer(0...254), default: "16",
         "How far from the border's colour, in levels of 255, a pixel may be and still be border.")
     static let trimMargin = SettingsKey(
-        "picture", "trim_margin", .number(0...1), default: "0.05",
+        "picture", "trim_margin", .number(0...1), default: "\(defaultTrimMargin)",
         "How much border stays on each side, as a share of the longer side of the product.")
     static let background = SettingsKey(
         "picture", "background", .string, default: "\"#ffffff\"",
@@ -248,6 +248,7 @@ extension SettingsKey {
         logLevel,
     ]
 
+    /// Those of the formats that are read; a test of Imaging compares.
     static let defaultExtensions = ["jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif"]
     static let defaultExcludes = ["~$*", "@eaDir", "#recycle", "lost+found", "__MACOSX"]
     static let defaultMassRemovalLimit = 0.5

@@ -8,7 +8,7 @@ package struct AttributeTable: Sendable {
     /// Of the file's bytes.
     package let digest: ContentDigest
     package let stamp: FileStamp
-    private let rows: [ProductID: ProductAttributes]
+    package let rows: [ProductID: ProductAttributes]
 
     package init(file: String, _ files: any TableFiles) throws(TableError) {
         guard let (stamp, data) = try files.contents(of: file) else {

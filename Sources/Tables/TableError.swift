@@ -23,11 +23,11 @@ package enum TableError: ExplainedError, Hashable {
             .init("\(file) cannot be reached: the process that looks at it ended", .inputOutput)
         case .notReached(let file, .failed(let number)):
             .init(
-                "\(file) cannot be reached: \(String(cString: strerror(number)))",
+                "\(file) cannot be reached: \(errnoText(number))",
                 remedy: "Is its disk mounted, and its server there?", .inputOutput)
         case .notReached(let file, .cannotStart(let number)):
             .init(
-                "\(file) cannot be reached: no process can be started to look at it: \(String(cString: strerror(number)))",
+                "\(file) cannot be reached: no process can be started to look at it: \(errnoText(number))",
                 .inputOutput)
         }
     }

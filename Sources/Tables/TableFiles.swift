@@ -105,10 +105,10 @@ package final class PatientTableFiles: TableFiles {
 
 extension FileStamp {
     /// A table that has not changed for so long is taken for whole.
-    private static let tableSettle = Duration.seconds(1)
+    private static let youngTable = Duration.seconds(1)
 
     /// Whether somebody may still be writing the table.
-    package var isYoungTable: Bool { isYoung(within: Self.tableSettle) }
+    package var isYoungTable: Bool { isYoung(within: Self.youngTable) }
 
     /// Of the file that a path leads to now; nil where there is none.
     fileprivate init?(ofFile path: String) {

@@ -9,7 +9,7 @@ package final class Wakeup: Sendable {
     package init() {
         var ends: [Int32] = [-1, -1]
         let isMade = pipe(&ends) == 0
-        precondition(isMade, "no pipe can be opened: \(String(cString: strerror(errno)))")
+        precondition(isMade, "no pipe can be opened: \(errnoText(errno))")
         for end in ends {
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)

@@ -259,7 +259,7 @@ extension FolderScan.Obstacle.Reason: CustomStringConvertible {
         case .linkInsteadOfFolder:
             "this is a symbolic link to a folder, which is not followed; put the folder itself here"
         case .unreadableFolder(let number):
-            "the folder cannot be listed (\(String(cString: strerror(number)))); what was known of it stays"
+            "the folder cannot be listed (\(errnoText(number))); what was known of it stays"
         }
     }
 }
@@ -283,7 +283,7 @@ package enum FolderScanError: ExplainedError, Hashable {
                 remedy: "Nothing was changed. Mount or create it, or correct images.folder.", .noInput)
         case .unreadable(let folder, let number):
             .init(
-                "the image folder \(folder) cannot be listed: \(String(cString: strerror(number)))",
+                "the image folder \(folder) cannot be listed: \(errnoText(number))",
                 remedy: "Nothing was changed.", .inputOutput)
         }
     }

@@ -4,7 +4,7 @@ import Synchronization
 import Threads
 
 /// A hint that something may be different. Only the folder knows.
-package enum FolderChange: Hashable, Sendable {
+package enum FolderHint: Hashable, Sendable {
     case photo(ImagePath, PhotoChange)
     /// A folder came, went, or was not watched for a while: look at it and all below.
     case folder(ImagePath)
@@ -62,7 +62,7 @@ package final class FolderWatcher: Sendable {
     private let filter: PhotoFilter
     private let pollInterval: Duration
     private let lookInterval: Duration
-    private let onChange: @Sendable (FolderChange) -> Void
+    private let onChange: @Sendable (FolderHint) -> Void
     private let shared = Mutex(State())
     private let isStopping = Atomic(false)
     private let thread = Mutex<OwnThread?>(nil)
@@ -72,7 +72,7 @@ package final class FolderWatcher: Sendable {
     ///   - onChange: called on the watcher's thread; must not wait.
     package init(
         folder: String, filter: PhotoFilter, pollInterval: Duration, lookInterval: Duration,
-        onChange: @escaping @Sendable (FolderChange) -> Void
+        onChange: @escaping @Sendable (FolderHint) -> Void
     ) {
         self.folder = folder
         self.filter = filter
@@ -110,12 +110,15 @@ package final class FolderWatcher: Sendable {
 }
 
 /// What the watcher's thread knows.
+///
+/// More than 300 lines: what the kernel reports, which folders are watched and when they are looked at change one another
+/// at every step.
 private struct Watch: ~Copyable {
     private let folder: String
     private let filter: PhotoFilter
     private let pollInterval: Duration
     private let lookInterval: Duration
-    private let onChange: @Sendable (FolderChange) -> Void
+    private let onChange: @Sendable (FolderHint) -> Void
     private let isStopping: () -> Bool
     private let update: ((inout FolderWatcher.State) -> Void) -> Void
 
@@ -147,7 +150,7 @@ private struct Watch: ~Copyable {
 
     init(
         _ folder: String, _ filter: PhotoFilter, pollInterval: Duration, lookInterval: Duration,
-        _ onChange: @escaping @Sendable (FolderChange) -> Void, isStopping: @escaping () -> Bool,
+        _ onChange: @escaping @Sendable (FolderHint) -> Void, isStopping: @escaping () -> Bool,
         update: @escaping ((inout FolderWatcher.State) -> Void) -> Void
     ) {
         self.folder = folder
@@ -173,7 +176,7 @@ private struct Watch: ~Copyable {
             queue = try Inotify()
         } catch {
             reason =
-                "inotify cannot be used (\(String(cString: strerror(error.errno)))); raise fs.inotify.max_user_instances"
+                "inotify cannot be used (\(errnoText(error.errno))); raise fs.inotify.max_user_instances"
         }
         // What is mounted from here on is noticed.
         mounts.update()
@@ -243,7 +246,7 @@ private struct Watch: ~Copyable {
         show()
     }
 
-    private mutating func beginAgain(because reason: FolderChange.EverythingReason) {
+    private mutating func beginAgain(because reason: FolderHint.EverythingReason) {
         update { $0.isBehind = true }
         begin()
         onChange(.everything(reason))
@@ -322,7 +325,7 @@ private struct Watch: ~Copyable {
     private mutating func leaveUnwatched(_ path: [UInt8], _ number: Int32) {
         unwatched.insert(path)
         // inotify_add_watch(2) says so where the limit is reached.
-        let reason = number == ENOSPC ? nil : String(cString: strerror(number))
+        let reason = number == ENOSPC ? nil : errnoText(number)
         update { $0.unwatchedReason = reason }
     }
 

@@ -129,7 +129,7 @@ struct ModelsAdd: ParsableCommand {
             shortSide, pooling, power, firstToken
         )
         if isatty(STDIN_FILENO) == 1 { ask(&draft) }
-        try draft.settleSize()
+        try draft.fixSize()
         return draft
     }
 

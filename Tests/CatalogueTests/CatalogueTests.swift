@@ -48,10 +48,27 @@ struct CatalogueTests {
             uniqueKeysWithValues: rows.map {
                 (ProductID($0.0), $0.1.map { Neighbour(product: ProductID($0.0), score: $0.1) })
             })
-        try catalogue.rank(
-            rows.map { ProductID($0.0) }, neighbours: { neighbours[$0]! },
-            removed: removed.map { ProductID($0) }, pools: PoolChange(), count: 2, model: model,
-            settled: (settled ?? rows.map(\.0) + removed).map { ProductID($0) }, departures: departures)
+        try catalogue.rank(departures, model: model, depth: 2, changing: rows.count) { transaction in
+            try transaction.remove(removed.map { ProductID($0) })
+            for (product, neighbours) in neighbours { try transaction.set(neighbours, of: product) }
+            try transaction.noteUpToDate((settled ?? rows.map(\.0)).map { ProductID($0) })
+        }
+    }
+
+    private func notePublished(
+        _ published: [(String, UInt8)], removed: [String] = [], forHook: [String]? = nil
+    ) throws {
+        var note = PublicationNote(model: model, parts: ["products"], form: Self.digest(0))
+        note.published = published.map { (ProductID($0.0), Self.digest($0.1)) }
+        note.removed = removed.map { ProductID($0) }
+        note.forHook = forHook.map { $0.map { ProductID($0) } }
+        try catalogue.notePublished(note)
+    }
+
+    private func takeUnrecommended() throws -> [String] {
+        let products = try catalogue.unrecommendedProducts()
+        try catalogue.noteRecommended(products, due: [])
+        return products.map(\.text)
     }
 
     private func allVectors(of model: ModelNumber, without departing: Set<ImagePath> = []) throws -> [(
@@ -110,14 +127,14 @@ struct CatalogueTests {
             model: model)
         #expect(
             try catalogue.rankingState()
-                == RankingState(model: nil, count: 0, unranked: [], isHeldBack: false))
+                == RankingState(model: nil, depth: 0, products: 0, unranked: [], isHeldBack: false))
         try store([("a.jpg", 1), ("b.jpg", 2)])
         #expect(try catalogue.rankingState().unranked.map(\.text) == ["a", "b"])
         try rank([("a", [])])
         #expect(
             try catalogue.rankingState()
                 == RankingState(
-                    model: model, count: 2, unranked: [ProductID("b")], isHeldBack: false))
+                    model: model, depth: 2, products: 1, unranked: [ProductID("b")], isHeldBack: false))
         try catalogue.setHeldBack(true)
         #expect(try catalogue.rankingState().isHeldBack)
         #expect(try catalogue.rankedProducts(among: ["a", "b"].map { ProductID($0) }).map(\.text) == ["a"])
@@ -140,28 +157,83 @@ struct CatalogueTests {
         let all = ["a.jpg", "a/b.jpg", "a/b/c.jpg", "a0.jpg", "a-.jpg", "b.jpg"]
         try store(all.enumerated().map { ($0.element, UInt8($0.offset)) })
         func found(_ paths: String...) throws -> [String] {
-            try catalogue.images(atOrBelow: paths.map { try #require(ImagePath($0)) }).map(\.path.text)
-                .sorted()
+            try catalogue.known(at: paths.map { try #require(ImagePath($0)) }, model: model).images
+                .map(\.path.text).sorted()
         }
         #expect(try found("a") == ["a/b.jpg", "a/b/c.jpg"])
         #expect(try found("a/b", "a/b/c.jpg", "b.jpg") == ["a/b/c.jpg", "b.jpg"])
         #expect(try found("c").isEmpty)
     }
 
-    @Test("only documents that may change are due: of changed rows, and of those that name a changed product")
-    func due() throws {
+    @Test(
+        "only lists that may change are made again: of changed rows, and of those that name a changed product"
+    )
+    func unrecommended() throws {
         try store([("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3), ("d.jpg", 4)])
         try rank([("a", [("b", 0.5)]), ("b", [("a", 0.5)]), ("c", [("d", 0.5)]), ("d", [("b", 0.5)])])
-        let all = ["a", "b", "c", "d"].map { ProductID($0) }
-        #expect(try catalogue.dueProducts() == all)
-        try catalogue.notePublished(all.map { ($0, Self.digest(9)) }, removed: [])
-        #expect(try catalogue.dueProducts().isEmpty)
-        // The same rows again: nothing is due but the settled product and those that name it.
+        #expect(try takeUnrecommended() == ["a", "b", "c", "d"])
+        #expect(try takeUnrecommended().isEmpty)
+        // The same rows again: nothing but the settled product and those that name it.
         try rank([("a", [("b", 0.5)]), ("b", [("a", 0.5)])], settled: ["b"])
-        #expect(try catalogue.dueProducts().map(\.text) == ["a", "b", "d"])
-        try catalogue.notePublished(all.map { ($0, Self.digest(9)) }, removed: [])
+        #expect(try takeUnrecommended() == ["a", "b", "d"])
         try rank([("c", [("a", 0.5)])], settled: [])
-        #expect(try catalogue.dueProducts().map(\.text) == ["c"])
+        #expect(try takeUnrecommended() == ["c"])
+        try rank([], removed: ["a"], settled: [])
+        #expect(try takeUnrecommended() == ["a", "b", "c"])
+    }
+
+    @Test("files are due that are said to be, until they are published")
+    func due() throws {
+        try store([("a.jpg", 1), ("b.jpg", 2)])
+        try rank([("a", [("b", 0.5)]), ("b", [("a", 0.5)])])
+        let (a, b, c) = (ProductID("a"), ProductID("b"), ProductID("c"))
+        try catalogue.noteRecommended([a, b], due: [a])
+        #expect(try catalogue.dueProducts() == [a])
+        #expect(try catalogue.publishedDigests(of: [a, b]) == [a: nil])
+        try notePublished([("a", 9)])
+        #expect(try catalogue.dueProducts().isEmpty)
+        #expect(try catalogue.publishedDigests(of: [a, c]) == [a: Self.digest(9)])
+        // All that is to be made again, at once.
+        try rank([("b", [])])
+        try catalogue.noteAllRecommended()
+        #expect(try catalogue.dueProducts() == [a, b])
+        #expect(try catalogue.unrecommendedProducts().isEmpty)
+    }
+
+    @Test(
+        "of a new table the products are made again of which it says something else, and those that name them"
+    )
+    func attributes() throws {
+        func attributes(_ pairs: KeyValuePairs<String, String>) -> ProductAttributes {
+            ProductAttributes(pairs.map { .init(name: $0.key, value: $0.value) })
+        }
+        try store([("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3)])
+        try rank([("a", [("b", 0.5)]), ("b", [("c", 0.5)]), ("c", [("b", 0.5)])])
+        _ = try takeUnrecommended()
+        #expect(try catalogue.attributesFile() == nil)
+        let odd = attributes(["title": "a\tb\nc\\d\0e", "empty": "", "n": "\\n"])
+        try catalogue.store(
+            attributes: [ProductID("b"): odd, ProductID("none"): attributes(["price": "1"])],
+            of: Self.digest(1))
+        #expect(try takeUnrecommended() == ["a", "b", "c"])
+        #expect(try catalogue.attributesFile() == Self.digest(1))
+        #expect(try catalogue.attributedCounts() == (2, 1))
+        var ranked: [RankedProduct] = []
+        try catalogue.forEachRankedProduct { ranked.append($0) }
+        #expect(ranked.map(\.attributes) == [ProductAttributes(), odd, ProductAttributes()])
+        #expect(ranked[0].similar[0].attributes == odd)
+        var some: [RankedProduct?] = []
+        try catalogue.forEach(of: ranked.map(\.product)) { some.append($1) }
+        #expect(some == ranked)
+        // A line more: only what it is about.
+        try catalogue.store(
+            attributes: [ProductID("b"): odd, ProductID("a"): attributes(["price": "2"])],
+            of: Self.digest(2))
+        #expect(try takeUnrecommended() == ["a"])
+        // No table any more.
+        try catalogue.store(attributes: [:], of: nil)
+        #expect(try takeUnrecommended() == ["a", "b", "c"])
+        #expect(try catalogue.attributesFile() == nil && catalogue.attributedCounts() == (0, 0))
     }
 
     @Test("a product's vector is the mean of its photos', without those that depart")
@@ -200,8 +272,8 @@ struct CatalogueTests {
                 == [Self.digest(2)])
         #expect(try catalogue.rankedProducts().map(\.text) == ["copy-of-b"])
         // Their files are still to be removed.
-        #expect(try catalogue.publications().map(\.product.text) == ["a", "b", "c", "copy-of-b"])
-        #expect(try catalogue.summary().due == 4)
+        #expect(try catalogue.unrecommendedProducts().map(\.text) == ["a", "b", "c", "copy-of-b"])
+        #expect(try catalogue.summary().isRankingDue)
     }
 
     @Test("ranked products come with their photos and neighbours, one at a time, in order")
@@ -224,21 +296,20 @@ struct CatalogueTests {
     @Test("what changes again while the hook is told of it stays to be told")
     func hookChanges() throws {
         let (a, b, c) = (ProductID("a"), ProductID("b"), ProductID("c"))
-        try catalogue.notePublished([(a, Self.digest(1)), (b, Self.digest(2))], removed: [], forHook: [])
+        try notePublished([("a", 1), ("b", 2)], forHook: [])
         let first = try catalogue.hookChanges()
         #expect(first.map(\.product) == [a, b] && first.allSatisfy { !$0.isRemoved })
         // While that is told: one changes, one goes, one is as it was, one comes.
-        try catalogue.notePublished(
-            [(a, Self.digest(3)), (c, Self.digest(4))], removed: [b], forHook: [])
+        try notePublished([("a", 3), ("c", 4)], removed: ["b"], forHook: [])
         try catalogue.noteTold(first)
         let second = try catalogue.hookChanges()
         #expect(second.map(\.product) == [a, b, c])
         #expect(second.map(\.isRemoved) == [false, true, false])
         try catalogue.noteTold(second)
-        try catalogue.notePublished([(a, Self.digest(3)), (c, Self.digest(4))], removed: [], forHook: [c])
+        try notePublished([("a", 3), ("c", 4)], forHook: ["c"])
         #expect(try catalogue.hookChanges().map(\.product) == [c])
         // Without a hook nothing is noted.
-        try catalogue.notePublished([(a, Self.digest(9))], removed: [])
+        try notePublished([("a", 9)])
         #expect(try catalogue.hookChangeCount() == 1)
     }
 
@@ -248,7 +319,7 @@ struct CatalogueTests {
         try rank([("a", [])])
         try catalogue.adopt([ProductID("old"), ProductID("a")])
         #expect(try catalogue.publications().map(\.product.text) == ["a", "old"])
-        try catalogue.notePublished([(ProductID("a"), Self.digest(7))], removed: [ProductID("old")])
+        try notePublished([("a", 7)], removed: ["old"])
         #expect(try catalogue.publications().map(\.product.text) == ["a"])
         #expect(try catalogue.summary().due == 0)
     }
@@ -262,9 +333,7 @@ struct CatalogueTests {
         #expect(try catalogue.existingNumber(of: record) == other)
         #expect(try catalogue.embeddedContents(of: other).isEmpty)
         #expect(try allVectors(of: other).isEmpty)
-        try catalogue.rank(
-            [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: 2, model: other,
-            settled: [], departures: Departures())
+        try catalogue.rank(Departures(), model: other, depth: 2, changing: 0) { _ in }
         try catalogue.purge()
         #expect(try catalogue.embeddedContents(of: model).count == 1)
         #expect(try catalogue.summary().model == record)
@@ -293,14 +362,12 @@ struct CatalogueTests {
         let vector = try Embedding(normalizing: [1, 0, 0, 0])
         try catalogue.store(images: [], embeddings: [(Self.digest(2), vector)], model: next)
         #expect(try catalogue.summary().next?.embedded == 2)
-        #expect(try catalogue.summary().isRankingDue == false)
+        #expect(try catalogue.rankingState().unranked.isEmpty)
         _ = try catalogue.number(of: Self.model("abandoned", 8))
         #expect(try catalogue.prune().map(\.record.name) == ["abandoned"])
         #expect(try catalogue.knownModels().map(\.isNext) == [false, true])
         #expect(try catalogue.knownModels().map(\.isInService) == [true, false])
-        try catalogue.rank(
-            [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: 2, model: next,
-            settled: [], departures: Departures())
+        try catalogue.rank(Departures(), model: next, depth: 2, changing: 0) { _ in }
         #expect(try catalogue.summary().next == nil)
         #expect(try catalogue.modelInService()?.record == record)
     }

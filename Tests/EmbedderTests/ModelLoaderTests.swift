@@ -19,8 +19,8 @@ struct ModelLoaderTests {
                 #expect(throws: Never.self) { _ = try loader.model() }
                 #expect(loader.isOver && !loader.hasFailed)
             }
-            loader.settle()
+            loader.waitForEnd()
         }
-        ModelLoader(source, threads: 1, cache: nil).settle()
+        ModelLoader(source, threads: 1, cache: nil).waitForEnd()
     }
 }

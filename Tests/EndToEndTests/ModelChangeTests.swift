@@ -273,8 +273,9 @@ struct ModelChangeTests {
         #expect(try eventually { try shop.files()["products/extra.json"] != nil })
         #expect(try agent.status().model?.name == Self.old)
         #expect(try agent.status().products >= Repository.photos.count)
-        let tries = agent.log.components(separatedBy: "cannot take over").count - 1
-        #expect(tries == 1, "\(agent.log)")
+        // It is tried again and again, and said once; the photo that has just come may be in the count or not.
+        let said = agent.log.components(separatedBy: "cannot take over").count - 1
+        #expect((1...2).contains(said), "\(agent.log)")
         if isGivenUp {
             try shop.run("reconcile", "--allow-mass-removal")
         } else {

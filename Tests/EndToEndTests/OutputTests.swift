@@ -185,7 +185,7 @@ struct OutputTests {
         try shop.configure("", output: form.output + attributes)
         try shop.run("reconcile")
         var program = """
-            import type { AllProducts, Index, ProductDocument } from "\(Repository.root)/Docs/contract/imgrec-agent";
+            import type { AllProducts, Index, ProductDocument } from "\(Repository.root)/Docs/reference/contract/imgrec-agent";
 
             """
         for (number, (file, bytes)) in try shop.files().filter({ $0.key.hasSuffix(".json") }).enumerated() {

@@ -60,7 +60,7 @@ private enum FuzzTarget: String, CaseIterable {
                 let shape = PictureShape(width: 2, height: 2, fit: .stretch, filter: .nearest)
                 for count in [0, 15, 16] {
                     let output = [UInt8](repeating: 0, count: count)
-                    if case .success(let reading)? = try? reply.result(output, shape: shape) {
+                    if case .success(let reading)? = try? reply.result(output, shapes: [shape]) {
                         precondition(count == 16 && reading.pictures[0].pixels == output)
                     }
                 }

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Imaging
+@testable import Settings
 
 private let shape = PictureShape(width: 224, height: 224, fit: .crop(shortSide: 256), filter: .bicubic)
 
@@ -347,5 +348,19 @@ struct ScalingTests {
         let whole = try PhotoReader(shape: trimming, limits: generous, mayScale: false).read(bytes)
         #expect(reading == whole)
         #expect(try reader(shape).read(bytes).description.eighths == 2)
+    }
+}
+
+@Suite("The formats that are read")
+struct CodecTests {
+    @Test("files of them are photos by the settings' defaults, and no others")
+    func endings() {
+        #expect(SettingsKey.defaultExtensions == Codec.all.flatMap(\.endings))
+    }
+
+    @Test("no two of them recognise one file, and each has the name that messages list")
+    func names() {
+        #expect(Set(Codec.all.map(\.name)).count == Codec.all.count)
+        #expect(Codec.names == "JPEG, PNG, WebP, AVIF, HEIC or GIF")
     }
 }

@@ -98,7 +98,7 @@ struct State {
 
     func table(count: Int) throws -> RankingTable {
         try RankingTable(
-            catalogue: catalogue, model: model, dimension: dimension, count: count, threads: threads)
+            catalogue: catalogue, model: model, dimension: dimension, depth: count, threads: threads)
     }
 
     func store(_ numbers: Range<Int>, _ vectors: Vectors) throws {
@@ -115,17 +115,14 @@ struct State {
         _ table: RankingTable, _ affected: Set<ProductID>, _ departures: Departures = Departures(),
         isWhole: Bool = false
     ) throws -> (table: Double, rows: Double, searched: Int) {
-        var change: RankingTable.Change?
+        var change: RankingTable.Update?
         let computing = try seconds {
             change = try table.update(
                 affected, isWhole: isWhole, without: departures, progress: { _, _ in },
                 isStopping: { false })
         }
         let writing = try seconds {
-            try catalogue.rank(
-                change!.changed, neighbours: table.neighbours, removed: change!.removed,
-                pools: table.poolChange(),
-                count: table.count, model: model, settled: change!.settled, departures: departures)
+            try table.commit(change!, departures)
         }
         return (computing, writing, change!.searchedAgain)
     }
@@ -272,23 +269,21 @@ func seed(_ folder: String, _ vectors: Vectors, _ count: Int, _ k: Int, _ cluste
             try table.update(
                 zip(numbers, vectors[numbers]).map { (product: product($0), embedding: Optional($1)) },
                 threads: threads)
-            try state.catalogue.keep(
-                PoolChange(
-                    changed: numbers.lazy.map { number in
-                        let pool = table.pool(ofSlot: number - first)!
-                        return PoolChange.Changed(
+            try state.catalogue.keep(freed: [], of: state.model) { keep in
+                for number in numbers {
+                    let pool = table.pool(ofSlot: number - first)!
+                    try keep(
+                        KeptPool(
                             pool: NeighbourPool(
                                 slot: number, product: product(number),
                                 entries: pool.entries.map {
                                     PoolEntry(slot: $0.slot + Int32(first), score: $0.score)
-                                }), digest: store.takeDigest(ofSlot: number))
-                    }), of: state.model)
+                                }), digest: store.takeDigest(ofSlot: number)))
+                }
+            }
         }
     }
-    try state.catalogue.rank(
-        [], neighbours: { _ in [] }, removed: [], pools: PoolChange(), count: k, model: state.model,
-        settled: [],
-        departures: Departures())
+    try state.catalogue.rank(Departures(), model: state.model, depth: k, changing: 0) { _ in }
     report(["seconds": spent])
 }
 

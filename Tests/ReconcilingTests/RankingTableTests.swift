@@ -55,20 +55,17 @@ struct RankingTableTests {
             let table = try self.table.take() ?? opened()
             let departures = Departures(removed: removed.map(Self.path))
             let affected = Set(state.unranked).union(removed)
-            let change = try table.update(
-                affected, isWhole: state.model != model || state.count != count, without: departures,
+            let update = try table.update(
+                affected, isWhole: state.model != model || state.depth != count, without: departures,
                 progress: { _, _ in }, isStopping: isStopping)
-            try catalogue.rank(
-                change.changed, neighbours: table.neighbours, removed: change.removed,
-                pools: table.poolChange(),
-                count: count, model: model, settled: change.settled, departures: departures)
+            try table.commit(update, departures)
             for product in removed { vectors[product] = nil }
             self.table = table
         }
 
         func opened() throws -> RankingTable {
             try RankingTable(
-                catalogue: catalogue, model: model, dimension: dimension, count: count, threads: 2, pace: pace
+                catalogue: catalogue, model: model, dimension: dimension, depth: count, threads: 2, pace: pace
             )
         }
 
@@ -169,9 +166,7 @@ struct RankingTableTests {
         change = try table.update(
             [], isWhole: false, without: Departures(), progress: { _, _ in }, isStopping: { false })
         #expect(change.changed.count >= 100)
-        try shop.catalogue.rank(
-            change.changed, neighbours: table.neighbours, removed: change.removed, pools: table.poolChange(),
-            count: 3, model: shop.model, settled: [], departures: Departures())
+        try table.commit(change, Departures())
         try shop.check("after half of the file was lost")
         #expect(try #require(FileManager.default.contents(atPath: file)).count == before.count)
     }
@@ -201,7 +196,7 @@ struct RankingTableTests {
             try shop.put(ProductID("p\(number)"), random.embedding(dimension: Self.dimension))
         }
         let table = try RankingTable(
-            catalogue: shop.catalogue, model: shop.model, dimension: Self.dimension, count: 3, threads: 2,
+            catalogue: shop.catalogue, model: shop.model, dimension: Self.dimension, depth: 3, threads: 2,
             pace: RankingTable.Pace(sliceLength: 50, keepingInterval: .zero, worthKeeping: .zero))
         var asked = 0
         #expect(throws: ReconcileError.self) {
@@ -224,9 +219,7 @@ struct RankingTableTests {
             shop.affected, isWhole: true, without: departures, progress: { lookedUp = max(lookedUp, $1) },
             isStopping: { false })
         #expect(lookedUp == 102)
-        try shop.catalogue.rank(
-            change.changed, neighbours: kept.neighbours, removed: change.removed, pools: kept.poolChange(),
-            count: 3, model: shop.model, settled: change.settled, departures: departures)
+        try kept.commit(change, departures)
         shop.vectors[ProductID("p2")] = nil
         try shop.check("after it went on")
         #expect(try shop.catalogue.rankingState().unranked.isEmpty)
@@ -234,7 +227,6 @@ struct RankingTableTests {
 
     @Test("a ranking that fails while it is written leaves rows as they were, and the next one is true")
     func failedWriting() throws {
-        struct Full: Error {}
         var random = SeededRandom(seed: 3)
         let shop = try Shop(count: 3)
         for number in 0..<30 {
@@ -250,12 +242,8 @@ struct RankingTableTests {
         let change = try table.update(
             shop.affected, isWhole: false, without: Departures(), progress: { _, _ in }, isStopping: { false }
         )
-        #expect(throws: Full.self) {
-            try shop.catalogue.rank(
-                change.changed, neighbours: table.neighbours, removed: change.removed,
-                pools: table.poolChange(),
-                count: 3, model: shop.model, settled: change.settled, departures: Departures()
-            ) { _ in throw Full() }
+        #expect(throws: ReconcileError.stopped) {
+            try table.commit(change, Departures(), isStopping: { true })
         }
         #expect(try shop.catalogue.neighbours(of: ProductID("p0")) == before)
         #expect(try shop.catalogue.rankedProductCount() == 30)

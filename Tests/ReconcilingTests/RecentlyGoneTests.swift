@@ -21,7 +21,7 @@ struct RecentlyGoneTests {
         _ turnover: RecentlyGone.Turnover, after time: Duration = .zero, isHeldBack: Bool = false
     ) -> Int {
         var recent = gone()
-        recent.settle(turnover, isHeldBack: isHeldBack, at: start + time)
+        recent.forgetWhatIsBack(turnover, isHeldBack: isHeldBack, at: start + time)
         return recent.count(besides: [])
     }
 
@@ -38,7 +38,7 @@ struct RecentlyGoneTests {
     func copies() {
         var recent = gone()
         recent.add([cap: [picture]], at: start)
-        recent.settle(RecentlyGone.Turnover(arrived: [picture: 1]), isHeldBack: false, at: start)
+        recent.forgetWhatIsBack(RecentlyGone.Turnover(arrived: [picture: 1]), isHeldBack: false, at: start)
         #expect(recent.count(besides: []) == 1)
     }
 

@@ -1,4 +1,4 @@
-"""Check every file of an output folder that its index names against the schemas in Docs/contract.
+"""Check every file of an output folder that its index names against the schemas in Docs/reference/contract.
 
     usage: check_output.py FOLDER ...
 
@@ -13,7 +13,7 @@ import sys
 
 import fastjsonschema
 
-contract = pathlib.Path(__file__).parents[2] / "Docs" / "contract"
+contract = pathlib.Path(__file__).parents[2] / "Docs" / "reference" / "contract"
 
 
 def closed(schema):

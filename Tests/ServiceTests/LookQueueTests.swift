@@ -11,12 +11,12 @@ struct LookQueueTests {
     private let start = ContinuousClock.now
 
     private enum Step {
-        case hint(Int, FolderChange)
+        case hint(Int, FolderHint)
         /// What is due at a time.
         case due(Int, [String])
     }
 
-    private func photo(_ path: String, _ change: FolderChange.PhotoChange) -> FolderChange {
+    private func photo(_ path: String, _ change: FolderHint.PhotoChange) -> FolderHint {
         .photo(ImagePath(path)!, change)
     }
 
@@ -147,7 +147,7 @@ struct LookQueueTests {
             var time = 0
             for _ in 0..<30 {
                 time += Int.random(in: 0..<60, using: &random)
-                let change: FolderChange.PhotoChange = [.begun, .finished, .touched, .gone]
+                let change: FolderHint.PhotoChange = [.begun, .finished, .touched, .gone]
                     .randomElement(using: &random)!
                 let earliest = queue.earliestDue(from: at(time))
                 let before = queue.nextDue

@@ -28,10 +28,11 @@ struct WorkLoopTests {
             \(model)
             """
         return WorkLoop(
-            settings: try Settings(text, file: "\(folder.path)/shop.toml"), executable: Repository.agent,
-            tableWorker: FileWorker(program: "/nowhere", argument: ""),
-            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, notifier: .none,
-            monitor: monitor, firstBackOff: firstBackOff)
+            .init(
+                settings: try Settings(text, file: "\(folder.path)/shop.toml"), executable: Repository.agent,
+                tableWorker: FileWorker(program: "/nowhere", argument: ""),
+                log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, notifier: .none,
+                monitor: monitor, firstBackOff: firstBackOff))
     }
 
     @Test("one that cannot start answers with the reason, and has ended for all who wait for that")

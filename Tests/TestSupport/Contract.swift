@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every file that a test has the agent write is checked against the published schemas (Docs/contract).
+/// Every file that a test has the agent write is checked against the published schemas (Docs/reference/contract).
 enum Contract {
     private static let python = "\(Repository.root)/.deps/test-environment/bin/python"
     private static let script = "\(Repository.root)/Tests/Reference/check_output.py"

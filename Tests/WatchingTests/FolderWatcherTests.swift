@@ -20,11 +20,11 @@ struct FolderWatcherTests {
 
     /// What was reported, in words.
     private final class Reports: Sendable {
-        private let seen = Mutex<[FolderChange]>([])
-        func note(_ change: FolderChange) { seen.withLock { $0.append(change) } }
+        private let seen = Mutex<[FolderHint]>([])
+        func note(_ change: FolderHint) { seen.withLock { $0.append(change) } }
 
         /// What came before the first that fits, which is forgotten with it; nil while nothing fits.
-        func take(before fits: (FolderChange) -> Bool) -> [FolderChange]? {
+        func take(before fits: (FolderHint) -> Bool) -> [FolderHint]? {
             seen.withLock { seen in
                 guard let index = seen.firstIndex(where: fits) else { return nil }
                 defer { seen.removeFirst(index + 1) }
@@ -33,7 +33,7 @@ struct FolderWatcherTests {
         }
 
         /// Waits until something that fits was reported, and forgets it and what came before.
-        func wait(for description: String, _ fits: (FolderChange) -> Bool) -> Bool {
+        func wait(for description: String, _ fits: (FolderHint) -> Bool) -> Bool {
             let isFound = eventually { take(before: fits) != nil }
             if !isFound { print("not reported: \(description); reported: \(seen.withLock { $0 })") }
             return isFound
@@ -42,10 +42,10 @@ struct FolderWatcherTests {
 
     /// What was reported of all that has happened until now: the kernel keeps the order, so the report of a photo that is
     /// written last is the last.
-    private func reported(_ reports: Reports) throws -> [FolderChange] {
+    private func reported(_ reports: Reports) throws -> [FolderHint] {
         let path = try #require(ImagePath("sentinel-\(UUID()).jpg"))
         try folder.write("photos/\(path.text)", [1])
-        var before: [FolderChange]?
+        var before: [FolderHint]?
         #expect(
             eventually {
                 before = reports.take { $0 == .photo(path, .finished) }
@@ -80,7 +80,7 @@ struct FolderWatcherTests {
         try body(reports, watcher)
     }
 
-    private func photo(_ path: String, _ change: FolderChange.PhotoChange) -> (FolderChange) -> Bool {
+    private func photo(_ path: String, _ change: FolderHint.PhotoChange) -> (FolderHint) -> Bool {
         { $0 == .photo(ImagePath(path)!, change) }
     }
 
@@ -90,7 +90,7 @@ struct FolderWatcherTests {
         return process.terminationStatus
     }
 
-    private func isFolder(_ path: String) -> (FolderChange) -> Bool { { $0 == .folder(ImagePath(path)!) } }
+    private func isFolder(_ path: String) -> (FolderHint) -> Bool { { $0 == .folder(ImagePath(path)!) } }
 
     @Test("a photo that is written, renamed, touched and removed is reported each time")
     func photo() throws {

@@ -1,4 +1,4 @@
-// Types of the files that imgrec-agent writes, version 1 of the contract (Docs/output.md).
+// Types of the files that imgrec-agent writes, version 1 of the contract (Docs/reference/output.md).
 
 /** The SHA-256 of a file's bytes. */
 export type Digest = `sha256:${string}`;

@@ -1,6 +1,44 @@
 import Catalogue
+import Embedder
+import PhotoReading
 import Products
 import Watching
+
+/// Compares what a scan found with what the catalogue knows.
+struct PlanStep {
+    let workplace: Workplace
+    let session: Session
+    let deferral: Deferral
+
+    struct Outcome {
+        let plan: ReconcilePlan
+        /// The photos of the scope as they were known before this round.
+        let before: [ImageRecord]
+        /// Photos to look at later, with what they are like now; nil for photos that have gone.
+        var deferred: [(path: ImagePath, stamp: FileStamp?)] = []
+    }
+
+    func run(_ scan: FolderScan, _ scope: Round.Scope) throws -> Outcome {
+        let places: [ImagePath]? = if case .places(let places) = scope { places } else { nil }
+        let known = try session.catalogue.known(at: places, model: session.model)
+        var plan = ReconcilePlan(
+            scan: scan, images: known.images, embedded: known.embedded,
+            rules: workplace.rules(session.work), grouping: workplace.grouping, finished: deferral.finished)
+        let unread = plan.deferReadings(deferral)
+        let counterparts = plan.withholdRemovals(for: unread)
+        var outcome = Outcome(plan: plan, before: known.images)
+        for photo in unread {
+            outcome.deferred.append((photo.path, photo.stamp))
+            if let gone = counterparts[photo.path] { outcome.deferred.append((gone, nil)) }
+        }
+        return outcome
+    }
+}
+
+extension Workplace {
+    /// Names the rules of reading; photos that failed under these are not tried again.
+    func rules(_ work: ModelAtWork) -> String { settings.readingRules(work.source.identity) }
+}
 
 /// What has to be done so that the catalogue agrees with the folder. Making a plan reads no photo.
 package struct ReconcilePlan: Sendable {
@@ -87,6 +125,18 @@ package struct ReconcilePlan: Sendable {
         changes += obstructed.filter { $0.record != $0.previous }.map { ($0.record.path, .fail) }
         return changes.sorted { $0.path < $1.path }
             .map { ReconcileReport.Change(action: $0.action, path: $0.path.text) }
+    }
+
+    func report(model: String) -> ReconcileReport {
+        var report = ReconcileReport()
+        report.added = count(.added)
+        report.changed = count(.changed)
+        report.retried = count(.retried)
+        report.modelChanged = count(.modelChanged)
+        report.removed = removed.count
+        report.unchanged = unchanged + regrouped.count
+        report.model = model
+        return report
     }
 
     mutating func removeRemoved(where isUnwanted: (ImageRecord) -> Bool) {

@@ -1,0 +1,337 @@
+import Catalogue
+import Embedding
+import Foundation
+import Hooking
+import Logging
+import Products
+import Publishing
+import Reconciling
+import Sandbox
+import Settings
+import Synchronization
+import Systemd
+import Tables
+import Threads
+import Watching
+
+/// What the work loop's thread alone has. It lives in that thread, and ends with it.
+struct LoopThread: ~Copyable {
+    typealias Instant = ContinuousClock.Instant
+
+    /// How long reading and embedding may take in one turn.
+    private static let slice = Duration.seconds(2)
+
+    private let settings: Settings
+    private let notifier: ServiceNotifier
+    private let monitor: ServiceMonitor
+    private let mailbox: Mailbox
+    private let watcher: FolderWatcher
+    private let lookout: TableLookout
+    private let pulse: Pulse
+    private let reconciler: Reconciler
+    /// The comparison that the backlog belongs to, and whom to tell of it. Rounds tell it how far they are while they go on.
+    private let job: CurrentJob
+    private let hook: HookLoop?
+
+    private var agenda: Agenda
+    private var pacer = PublishPacer(at: .now)
+    private var journal: ServiceJournal
+    private var tableWatch = TableWatch()
+    /// Whether photos that have no vector of the model to come may leave: somebody has confirmed it.
+    private var mayLeaveOut = false
+    /// Whether the settings' model may be another one than when it was looked at last.
+    private var looksAgain = false
+
+    /// Opens everything, begins to watch, and publishes what is due.
+    ///
+    /// - Parameter onOpen: called with the catalogue when it is open, and with nil where that was for nothing.
+    init(
+        _ premises: WorkLoop.Premises, _ mailbox: Mailbox, _ watcher: FolderWatcher, _ lookout: TableLookout,
+        _ tableFiles: PatientTableFiles, onOpen: (Catalogue?) -> Void
+    ) throws {
+        let (settings, log, monitor) = (premises.settings, premises.log, premises.monitor)
+        let pulse = Pulse(premises.notifier, monitor, watcher)
+        let job = CurrentJob()
+        reconciler = try Reconciler.open(premises, tableFiles, lookout, pulse, job, onOpen: onOpen)
+        (self.settings, self.monitor, notifier) = (settings, monitor, premises.notifier)
+        (self.mailbox, self.watcher, self.lookout, self.pulse, self.job) = (
+            mailbox, watcher, lookout, pulse, job
+        )
+        agenda = Agenda(
+            followsLinks: settings.followsLinks, change: ChangePace(percent: settings.backgroundPercent))
+        journal = ServiceJournal(log, monitor, pollInterval: settings.pollInterval)
+        let containment = reconciler.containment
+        monitor.update {
+            $0.containment = containment
+            if !lookout.isNeeded { $0.tableTrouble = nil }
+        }
+        if !settings.isSandboxed {
+            log.warning("photos are read without a sandbox, as workers.sandbox says")
+        }
+        watcher.start { pulse.ping() }
+        log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
+        journal.note(watcher.state)
+        hook = reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) }.map {
+            HookLoop($0, log: log, status: monitor.current.hook) { status in
+                monitor.update { $0.hook = status }
+            }
+        }
+        journal.note(coming: reconciler.coming, trouble: reconciler.changeTrouble)
+    }
+
+    /// Works until it is asked to end.
+    ///
+    /// - Returns: what ended it, if it was not asked to, and the requests that were not answered.
+    consuming func run() -> (failure: (any Error)?, unanswered: [ReconcileRequest]) {
+        let failure = work()
+        hook?.stop()
+        reconciler.waitForLoading()
+        let unanswered = job.requests
+        let (monitor, watcher) = (monitor, watcher)
+        // What it holds, the locks among it, goes before others are told.
+        _ = consume self
+        monitor.update { $0.phase = .stopping }
+        watcher.stop()
+        return (failure, unanswered)
+    }
+
+    private mutating func work() -> (any Error)? {
+        _ = mailbox.ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
+        while let turn = nextTurn() {
+            if let fatal = perform(turn) { return fatal }
+            endTurn()
+        }
+        return nil
+    }
+
+    // MARK: What is next
+
+    /// Waits for something to do. Nil when it is time to end.
+    private mutating func nextTurn() -> Agenda.Turn? {
+        while true {
+            pulse.ping()
+            // Before the lock: a file system may take its time to answer, and whoever wants the lock would wait with it.
+            let table = tableWatch.look(lookout, mailbox, monitor)
+            let now = Instant.now
+            let limit = [lookout.interval, notifier.watchdogTimeout.map { $0 / 3 }].compactMap(\.self).min()
+            var agenda = agenda
+            let monitor = monitor
+            let chosen = mailbox.choose { waiting in
+                let turn = agenda.next(&waiting, table, at: now)
+                // Under the lock: at every moment what was reported is either in the queue or being worked on.
+                if let turn, !turn.isInBackground { monitor.update { $0.phase = .working } }
+                let wake = agenda.nextWake(waiting, at: now)
+                return (turn, limit.map { min(now + $0, wake) } ?? wake)
+            }
+            self.agenda = agenda
+            guard let chosen else { return nil }
+            if let turn = chosen.choice { return turn }
+            journal.note(watcher.state)
+            mailbox.wait(until: chosen.wake)
+        }
+    }
+
+    /// Returns what makes no sense to try again.
+    private mutating func perform(_ turn: Agenda.Turn) -> (any Error)? {
+        let start = Instant.now
+        var options = Round.Options()
+        let (mailbox, lookout, sliceEnd) = (mailbox, lookout, start + Self.slice)
+        options.isStopping = { mailbox.isStopping }
+        let isSliceOver: @Sendable () -> Bool = { .now > sliceEnd || mailbox.isStopping }
+        options.isOver = isSliceOver
+        let scope: Round.Scope
+        switch turn {
+        case .everything(let batch, let requests):
+            beginComparison(requests, batch)
+            options.allowsMassRemoval = job.allowsMassRemoval
+            scope = .everything
+        case .places(let batch):
+            scope = .places(batch.places)
+        case .backlog(let places):
+            options.allowsMassRemoval = job.allowsMassRemoval
+            // A change that somebody makes now goes first.
+            options.isOver = { isSliceOver() || mailbox.hasDue }
+            scope = .places(places)
+        case .publish:
+            scope = .places([])
+        case .prepareChange:
+            options.isOver = { isSliceOver() || mailbox.hasDue || lookout.isAwaited }
+            return prepareChange(options, from: start)
+        }
+        if case .due(let stamp) = lookout.look() {
+            agenda.notePublishingDue()
+            lookout.note(seen: stamp)
+        }
+        options.deferral = deferral(turn.finished, start)
+        if case .publish = turn {} else { options.mayPublishLater = pacer.mayWait(at: start) }
+        return round(scope, options, from: start)
+    }
+
+    private mutating func round(
+        _ scope: Round.Scope, _ options: Round.Options, from start: Instant
+    ) -> (any Error)? {
+        do {
+            let round = try reconciler.round(scope, options)
+            note(round, scope, from: start)
+            if round.isPublished { journal.note(tableTrouble: reconciler.tableTrouble) }
+            // What was opened anew may have found that the settings name another model.
+            if reconciler.coming != nil, agenda.change.next == nil { agenda.change.tryNow() }
+            return nil
+        } catch {
+            return note(error)
+        }
+    }
+
+    private func deferral(_ finished: Set<ImagePath>, _ now: Instant) -> Deferral {
+        var deferral = mailbox.deferral(finished, at: now)
+        deferral.youngFor = settings.settleLimit
+        // What was begun may have been finished since.
+        if watcher.state.isBehind { deferral.unfinished = [] }
+        return deferral
+    }
+
+    private mutating func beginComparison(_ requests: [ReconcileRequest], _ batch: LookQueue.Batch) {
+        journal.noteBegin(batch.everything)
+        job.begin(requests, goesOn: agenda.owesComparison)
+        agenda.beginComparison()
+        guard !requests.isEmpty else { return }
+        agenda.change.tryNow()
+        looksAgain = true
+        if requests.contains(where: \.allowsMassRemoval) { mayLeaveOut = true }
+    }
+
+    // MARK: Change of model
+
+    /// One step of the change to another model, in time that nothing else needs. Returns what makes no sense to try again.
+    private mutating func prepareChange(_ options: Round.Options, from start: Instant) -> (any Error)? {
+        defer { journal.note(coming: reconciler.coming, trouble: reconciler.changeTrouble) }
+        do {
+            let step = try reconciler.prepareChange(
+                looksAgain: looksAgain, leavesOut: mayLeaveOut, options)
+            looksAgain = false
+            switch step {
+            case .nothingToDo:
+                agenda.change.noteEnd()
+                mayLeaveOut = false
+            case .embedded(let count):
+                agenda.change.note(embedded: count, stepFrom: start, to: .now)
+                // It was for what was in the way when it was given.
+                if count > 0 { mayLeaveOut = false }
+                monitor.update { $0.counters.photosEmbedded += count }
+            case .tookOver(let report):
+                agenda.change.noteEnd()
+                mayLeaveOut = false
+                journal.note(takeOver: report)
+                hook?.noteRound(hasChangedFiles: true)
+                // Photos that failed under the other model may not under this.
+                _ = mailbox.ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
+            }
+            return nil
+        } catch {
+            looksAgain = false
+            guard case ReconcileError.changeFailed = error else { return note(error) }
+            mayLeaveOut = false
+            agenda.change.noteFailure(at: .now)
+            return nil
+        }
+    }
+
+    // MARK: What a round did
+
+    private mutating func note(_ round: Round, _ scope: Round.Scope, from start: Instant) {
+        let now = Instant.now
+        if mailbox.isInTrouble { journal.noteRecovery() }
+        let looked: Set<ImagePath>? = if case .places(let places) = scope { Set(places) } else { nil }
+        agenda.note(round, isWhole: looked == nil)
+        journal.note(heldBack: agenda.heldBack)
+        mailbox.note(round, looked: looked, at: now)
+        job.note(round, looked: looked, waiting: agenda.waiting)
+        if round.isPublished {
+            let hasChangedFiles = round.report.published.written + round.report.published.removed > 0
+            pacer.note(publishedFrom: start, to: now, hasChangedFiles: hasChangedFiles)
+            hook?.noteRound(hasChangedFiles: hasChangedFiles)
+        }
+        journal.note(round)
+    }
+
+    /// Something went wrong. Returns it where trying again makes no sense.
+    private mutating func note(_ error: any Error) -> (any Error)? {
+        if case ReconcileError.stopped = error { return nil }
+        if error.isFatal { return error }
+        if case PublishingError.cannotWrite(_, EROFS) = error, notifier.isPresent {
+            return ServiceError.outputLost(folder: settings.outputFolder)
+        }
+        if error is FolderScanError {
+            // The watcher tells when it is back; and if it cannot, the next look does.
+            monitor.update { $0.phase = .waitingForFolder }
+        }
+        agenda.notePublishingDue()
+        mailbox.noteTrouble(at: .now)
+        journal.note(trouble: error)
+        job.fail(error)
+        return nil
+    }
+
+    /// After a turn: ends a comparison that is through, and tells how things stand.
+    private mutating func endTurn() {
+        let isInTrouble = mailbox.isInTrouble
+        let isThrough = agenda.isDone && !isInTrouble
+        if isThrough, job.isThrough, !TableLook(state: lookout.look()).isNew {
+            job.end(reconciler.catalogue)
+            monitor.update { $0.counters.reconciles += 1 }
+        }
+        let phase = agenda.phase(
+            isInTrouble: isInTrouble, isFolderThere: watcher.state.isFolderThere,
+            isTableInTrouble: monitor.current.tableTrouble != nil)
+        let waiting = agenda.waiting
+        monitor.update {
+            $0.phase = phase
+            $0.backlog = waiting
+            if !isInTrouble { $0.trouble = nil }
+            if phase != .working {
+                $0.progress = ""
+                $0.photosPerSecond = nil
+            }
+        }
+        if phase != .working { pulse.rest(products: (try? reconciler.catalogue?.rankedProductCount()) ?? 0) }
+    }
+}
+
+extension Reconciler {
+    /// One that is open, and has published what was due; it says through the pulse how far its rounds are.
+    fileprivate static func open(
+        _ premises: WorkLoop.Premises, _ tableFiles: PatientTableFiles, _ lookout: TableLookout,
+        _ pulse: Pulse,
+        _ job: CurrentJob, onOpen: (Catalogue?) -> Void
+    ) throws -> Reconciler {
+        let reconciler = try Reconciler(
+            settings: premises.settings, executable: premises.executable, keepsServing: true,
+            tableFiles: tableFiles
+        ) { progress in
+            if lookout.isAwaited { _ = lookout.look() }
+            pulse.show(progress, whole: job.tell)
+        }
+        do {
+            try reconciler.prepare()
+            onOpen(reconciler.catalogue)
+            try reconciler.start()
+            return reconciler
+        } catch {
+            onOpen(nil)
+            reconciler.waitForLoading()
+            throw error
+        }
+    }
+}
+
+extension Error {
+    /// Whether trying again, without somebody mending something, makes no sense.
+    fileprivate var isFatal: Bool {
+        switch self as any Error {
+        case is SettingsError, is ModelError, SandboxError.cannotContain, CatalogueError.damaged,
+            CatalogueError.fromNewerVersion, CatalogueError.foreign, CatalogueError.gone:
+            true
+        default: false
+        }
+    }
+}
