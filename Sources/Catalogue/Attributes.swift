@@ -5,7 +5,7 @@ import Products
 // What the shop says of its products: its table, kept product by product.
 
 extension Catalogue {
-    /// The digest of the file that the attributes are from; nil where there was none.
+    /// The digest of the table that the attributes are from; nil where there was none.
     package func attributesFile() throws(CatalogueError) -> ContentDigest? {
         try read { database in
             try Data.fetchOne(database, sql: "SELECT attributes_file FROM ranking").flatMap {

@@ -9,6 +9,10 @@ package struct RankedProduct: Hashable, Sendable {
         /// The neighbour's photos, in the order of their paths; the first stands for it.
         package let photos: [ProductPhoto]
         package let attributes: ProductAttributes
+
+        package init(neighbour: Neighbour, photos: [ProductPhoto], attributes: ProductAttributes) {
+            (self.neighbour, self.photos, self.attributes) = (neighbour, photos, attributes)
+        }
     }
 
     package let product: ProductID
@@ -17,6 +21,12 @@ package struct RankedProduct: Hashable, Sendable {
     package let attributes: ProductAttributes
     /// The most similar first.
     package let similar: [Similar]
+
+    package init(
+        product: ProductID, photos: [ProductPhoto], attributes: ProductAttributes, similar: [Similar]
+    ) {
+        (self.product, self.photos, self.attributes, self.similar) = (product, photos, attributes, similar)
+    }
 }
 
 /// What there is to note once files are in their places and the index is written.
@@ -133,7 +143,8 @@ extension Catalogue {
         do {
             try database.read(body)
         } catch let passed as Passed {
-            throw passed.error
+            // What the body did with the database itself is the catalogue's trouble all the same.
+            throw (passed.error as? DatabaseError).map { CatalogueError(file: file, $0) } ?? passed.error
         } catch let error as DatabaseError {
             throw CatalogueError(file: file, error)
         }
@@ -144,7 +155,8 @@ extension Catalogue {
         do {
             try database.write(body)
         } catch let passed as Passed {
-            throw passed.error
+            // What the body did with the database itself is the catalogue's trouble all the same.
+            throw (passed.error as? DatabaseError).map { CatalogueError(file: file, $0) } ?? passed.error
         } catch let error as DatabaseError {
             throw CatalogueError(file: file, error)
         }
@@ -311,14 +323,15 @@ extension Catalogue {
         }
     }
 
-    /// Notes that all lists are made, and due where they were to be made again: all files are going to be looked at.
+    /// Notes that all lists are made, and files due whose lists were to be made again: all files are going to be looked at.
     package func noteAllRecommended() throws(CatalogueError) {
         try attempt(file) {
             try writeDurably { database in
                 try database.execute(
                     sql: """
                         INSERT INTO publication (product, digest, is_due)
-                            SELECT product, NULL, 1 FROM unrecommended WHERE true
+                            SELECT product, NULL, 1 FROM unrecommended
+                                WHERE product IN (SELECT id FROM product UNION SELECT product FROM publication)
                             ON CONFLICT (product) DO UPDATE SET is_due = 1;
                         DELETE FROM unrecommended;
                         """)

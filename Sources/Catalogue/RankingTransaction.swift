@@ -85,15 +85,16 @@ package struct RankingTransaction {
             try database.run(
                 sql: "INSERT OR IGNORE INTO unrecommended VALUES (?)", arguments: [product.text])
         }
-        let products = try Int.fetchOne(database, sql: "SELECT count(*) FROM product") ?? 0
-        // Where all rows are new, so are those that name others.
-        if changed.subtracting(gone).count < products {
-            for product in shown {
-                try database.run(
-                    sql:
-                        "INSERT OR IGNORE INTO unrecommended SELECT product FROM neighbour WHERE neighbour = ?",
-                    arguments: [product.text])
-            }
+        // Where all lists are to be made again anyway, as after a first run, nobody has to be looked for who shows them.
+        let isAll = try Bool.fetchOne(
+            database,
+            sql:
+                "SELECT NOT EXISTS (SELECT 1 FROM product WHERE id NOT IN (SELECT product FROM unrecommended))"
+        )
+        for product in isAll == true ? [] : shown {
+            try database.run(
+                sql: "INSERT OR IGNORE INTO unrecommended SELECT product FROM neighbour WHERE neighbour = ?",
+                arguments: [product.text])
         }
         try database.run(
             sql: "UPDATE model SET is_ahead = 0 WHERE id = ? AND is_ahead", arguments: [model.id])

@@ -25,7 +25,9 @@ struct Answer {
         received += bytes
         if decoder == nil, let headEnd = received.firstRange(of: Array("\r\n\r\n".utf8)) {
             let head = String(decoding: received[..<headEnd.lowerBound], as: UTF8.self)
-            if let accepted, !head.contains(accepted) { refusal = (String(head.prefix { $0 != "\r" }), []) }
+            if let accepted, !head.contains(accepted) {
+                refusal = (String(head.prefix { !$0.isNewline }), [])
+            }
             decoder = ChunkDecoder(isChunked: head.lowercased().contains("chunked"))
             received.removeSubrange(..<headEnd.upperBound)
         }
@@ -40,9 +42,11 @@ struct Answer {
     /// Once it is through: why it cannot be used; nil where it can, or says itself why not.
     var objection: String? {
         guard hasHead else { return "it went away before it answered; run this again" }
-        guard let refusal, failure == nil else { return nil }
-        return refusal.line.contains(" 404 ")
-            ? "it is of another version than this command. Start it again" : "it answers: \(refusal.line)"
+        guard let refusal else { return nil }
+        if refusal.line.contains(" 404 ") {
+            return "it is of another version than this command. Start it again"
+        }
+        return failure == nil ? "it answers: \(refusal.line)" : nil
     }
 
     /// What the agent says is wrong.

@@ -39,6 +39,7 @@ package struct ProgressText: Sendable {
         case .scanning: ("listing photos", 0, 0)
         case .embedding(let done, let total): ("embedded", done, total)
         case .ranking(let done, let total): ("ranked", done, total)
+        case .recommending(let done, let total): ("listed", done, total)
         case .publishing(let done, let total): ("published", done, total)
         case .verifying(let done, let total): ("verified", done, total)
         case .comparing(let done, let total): ("compared", done, total)

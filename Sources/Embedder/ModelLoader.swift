@@ -1,5 +1,4 @@
 import Embedding
-import Foundation
 import Synchronization
 import Threads
 
@@ -9,11 +8,15 @@ package final class ModelLoader: Sendable {
     private let threads: Int
     private let cache: NetworkCache?
     private let state = Mutex(State.idle)
-    private let done = DispatchGroup()
 
     private enum State {
-        case idle, loading
-        case over(Result<Model, ModelError>)
+        case idle
+        case loading(OwnThread, Loading)
+    }
+
+    /// What comes of it.
+    private final class Loading: Sendable {
+        let result = Mutex<Result<Model, ModelError>?>(nil)
     }
 
     package init(_ source: ModelSource, threads: Int, cache: NetworkCache?) {
@@ -23,40 +26,51 @@ package final class ModelLoader: Sendable {
     }
 
     /// Begins to load, if nobody has.
-    package func begin() {
-        let isFirst = state.withLock { state in
-            guard case .idle = state else { return false }
-            state = .loading
-            // Under the lock: whoever sees that it has begun can wait for its end.
-            done.enter()
-            return true
+    package func begin() { _ = begun() }
+
+    private func begun() -> (thread: OwnThread, loading: Loading) {
+        state.withLock { state in
+            if case .loading(let thread, let loading) = state { return (thread, loading) }
+            let loading = Loading()
+            let (source, threads, cache) = (source, threads, cache)
+            let thread = OwnThread("load") {
+                let loaded = Result { () throws(ModelError) in
+                    try source.load(threads: threads, cache: cache)
+                }
+                loading.result.withLock { $0 = loaded }
+            }
+            state = .loading(thread, loading)
+            return (thread, loading)
         }
-        guard isFirst else { return }
-        OwnThread("load") { [self] in
-            let loaded = Result { () throws(ModelError) in try source.load(threads: threads, cache: cache) }
-            state.withLock { $0 = .over(loaded) }
-            done.leave()
+    }
+
+    private var result: Result<Model, ModelError>? {
+        state.withLock {
+            if case .loading(_, let loading) = $0 { loading.result.withLock { $0 } } else { nil }
         }
     }
 
     /// Whether loading went wrong.
-    package var hasFailed: Bool { state.withLock { if case .over(.failure) = $0 { true } else { false } } }
-
-    /// Waits until nothing is being loaded any more.
-    package func waitForEnd() { done.wait() }
+    package var hasFailed: Bool { if case .failure? = result { true } else { false } }
 
     /// Whether there is nothing to wait for any more.
-    var isOver: Bool { state.withLock { if case .over = $0 { true } else { false } } }
+    var isOver: Bool { result != nil }
+
+    /// Waits until nothing is being loaded any more.
+    package func waitForEnd() {
+        let thread = state.withLock {
+            if case .loading(let thread, _) = $0 { thread } else { nil as OwnThread? }
+        }
+        thread?.join()
+    }
 
     /// The network; begins to load it and waits for it.
     package func model() throws(ModelError) -> Model {
-        begin()
-        done.wait()
-        let loaded = state.withLock { state in
-            guard case .over(let loaded) = state else {
-                preconditionFailure("loading is over without a result")
-            }
-            return loaded
+        let (thread, loading) = begun()
+        thread.join()
+        // The thread ends with a result.
+        guard let loaded = loading.result.withLock({ $0 }) else {
+            throw .openVINO(doing: "loading \(source.name)", message: "its thread ended without a result")
         }
         return try loaded.get()
     }

@@ -2,7 +2,7 @@ import CImageCodecs
 import CImagingKernels
 import Products
 
-// CImageCodecs, and with it each image library, is met here and in the table of codecs alone.
+// CImageCodecs, and with it each image library, is met here alone.
 
 /// A photo whose headers have been read and whose limits have been checked; its pixels have not been touched.
 struct PhotoDecoder: ~Copyable {
@@ -17,10 +17,15 @@ struct PhotoDecoder: ~Copyable {
         _ bytes: [UInt8], _ format: PhotoFormat, limits: PhotoReader.Limits,
         _ body: (borrowing PhotoDecoder) throws(ImagingError) -> Value
     ) throws(ImagingError) -> Value {
-        guard let open = Codec.all.first(where: { $0.format == format })?.open else {
-            let name: String? = if case .other(let name) = format { name } else { nil }
-            throw .unsupported(format: name)
-        }
+        let open: OpenFunction =
+            switch format {
+            case .jpeg: imgrec_open_jpeg
+            case .png: imgrec_open_png
+            case .webp: imgrec_open_webp
+            case .gif: imgrec_open_gif
+            case .avif, .heic: imgrec_open_heif
+            case .other(let name): throw .unsupported(format: name)
+            }
         return try bytes.withUnsafeBufferPointer { (buffer) throws(ImagingError) -> Value in
             var decoder: UnsafeMutablePointer<imgrec_decoder>?
             var bounds = imgrec_limits(
@@ -34,6 +39,11 @@ struct PhotoDecoder: ~Copyable {
             return try body(photo)
         }
     }
+
+    private typealias OpenFunction = (
+        UnsafePointer<UInt8>?, Int, UnsafePointer<imgrec_limits>?,
+        UnsafeMutablePointer<UnsafeMutablePointer<imgrec_decoder>?>?
+    ) -> imgrec_status
 
     private init(owning decoder: UnsafeMutablePointer<imgrec_decoder>, limits: PhotoReader.Limits) {
         self.decoder = decoder

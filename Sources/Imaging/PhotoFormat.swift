@@ -1,13 +1,6 @@
-import CImageCodecs
-
-/// A format that is read, and all that is known of it. A new one is a line here, and a codec in CImageCodecs.
+/// A format that is read, and all that is known of it. A new one is a row here, a codec in CImageCodecs, and the
+/// name of the function that opens it in `PhotoDecoder`.
 struct Codec: Sendable {
-    typealias Open =
-        @Sendable (
-            UnsafePointer<UInt8>?, Int, UnsafePointer<imgrec_limits>?,
-            UnsafeMutablePointer<UnsafeMutablePointer<imgrec_decoder>?>?
-        ) -> imgrec_status
-
     let format: PhotoFormat
     /// As a person knows it.
     let name: String
@@ -15,29 +8,23 @@ struct Codec: Sendable {
     let endings: [String]
     /// Whether a file that begins with these bytes is one.
     let recognises: @Sendable (Signature) -> Bool
-    /// The corresponding C function.
-    let open: Open
 
     static let all = [
         Codec(
             format: .jpeg, name: "JPEG", endings: ["jpg", "jpeg"],
-            recognises: { $0.has([0xFF, 0xD8, 0xFF]) },
-            open: imgrec_open_jpeg),
+            recognises: { $0.has([0xFF, 0xD8, 0xFF]) }),
         Codec(
             format: .png, name: "PNG", endings: ["png"],
-            recognises: { $0.has([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) }, open: imgrec_open_png),
+            recognises: { $0.has([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) }),
         Codec(
             format: .webp, name: "WebP", endings: ["webp"],
-            recognises: { $0.has("RIFF") && $0.has("WEBP", at: 8) }, open: imgrec_open_webp),
+            recognises: { $0.has("RIFF") && $0.has("WEBP", at: 8) }),
         Codec(
-            format: .avif, name: "AVIF", endings: ["avif"], recognises: { $0.isoMedia == .avif },
-            open: imgrec_open_heif),
+            format: .avif, name: "AVIF", endings: ["avif"], recognises: { $0.isoMedia == .avif }),
         Codec(
-            format: .heic, name: "HEIC", endings: ["heic", "heif"], recognises: { $0.isoMedia == .heic },
-            open: imgrec_open_heif),
+            format: .heic, name: "HEIC", endings: ["heic", "heif"], recognises: { $0.isoMedia == .heic }),
         Codec(
-            format: .gif, name: "GIF", endings: ["gif"], recognises: { $0.has("GIF87a") || $0.has("GIF89a") },
-            open: imgrec_open_gif),
+            format: .gif, name: "GIF", endings: ["gif"], recognises: { $0.has("GIF87a") || $0.has("GIF89a") }),
     ]
 
     /// The formats, for messages: `JPEG, PNG or GIF`.

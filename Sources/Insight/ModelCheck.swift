@@ -61,7 +61,8 @@ package struct ModelCheck: Codable, Hashable, Sendable {
             }
         }
         guard let card = TestCard.picture.png else {
-            throw InsightError.unreadablePhoto(path: "the test card", reason: "there is too little memory")
+            throw InsightError.unreadablePhoto(
+                path: "the test card", reason: "there is not enough memory to write it")
         }
         let lane = try model.makeLane()
         func embedding(_ lane: borrowing EmbeddingLane, _ pictures: [Picture], _ name: String) throws
@@ -96,10 +97,9 @@ package struct ModelCheck: Codable, Hashable, Sendable {
         loadSeconds = loads.seconds
         cachedLoadSeconds = loads.cachedSeconds
         self.isDeterministic = isDeterministic
-        let measured = try ModelSpeed.measured(model, shapes: source.shapes, threads: threads)
-        photosPerSecond = measured
+        photosPerSecond = try ModelSpeed.measured(model, shapes: source.shapes, threads: threads)
         var speeds = KnownSpeeds(cacheFolder: settings.cacheFolder)
-        speeds.note(measured, of: source, threads: threads)
+        speeds.note(photosPerSecond, of: source, threads: threads)
         golden = source.manifests[0].golden.map { golden in
             let differences = zip(golden.values, cardVector.values).map { abs(Double($0) - Double($1)) }
             return Golden(

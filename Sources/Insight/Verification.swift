@@ -104,9 +104,9 @@ package struct Verification {
                             || pool != Array(neighbours.prefix(pool.count))
                     {
                         drift[product] = ("its neighbours in the catalogue's pools are not the nearest", true)
-                    } else if let table, ranked.attributes != table[product] ?? ProductAttributes() {
-                        drift[product] = ("its attributes are not those of the table", false)
-                    } else if let wrong = published.drift(of: form.document(of: ranked)) {
+                    } else if let wrong = published.drift(
+                        of: form.document(of: table?.applied(to: ranked) ?? ranked))
+                    {
                         drift[product] = (wrong.rawValue, false)
                     }
                 } else if ranked != nil || expected[product] != nil {
@@ -118,11 +118,10 @@ package struct Verification {
         return drift
     }
 
-    /// The table of attributes, where it is not the one that the catalogue has.
-    private func attributeTable() throws -> AttributeTable? {
-        guard let file = settings.attributesFile else { return nil }
-        let table = try AttributeTable(file: file, DirectTableFiles())
-        return try table.digest == catalogue.attributesFile() ? nil : table
+    /// What the table of attributes says, where the catalogue does not have it yet.
+    private func attributeTable() throws -> NewAttributes? {
+        let table = try settings.attributesFile.map { try AttributeTable(file: $0, DirectTableFiles()) }
+        return try table?.digest == catalogue.attributesFile() ? nil : NewAttributes(rows: table?.rows ?? [:])
     }
 
     /// Products that the index names and the catalogue does not have.
@@ -132,6 +131,21 @@ package struct Verification {
         for product in published.products.subtracting(try catalogue.rankedProducts()) {
             drift[product] = ("index.json names it, and there is no such product", false)
         }
+    }
+}
+
+/// Attributes that files are to show, and the catalogue does not have.
+private struct NewAttributes {
+    let rows: [ProductID: ProductAttributes]
+
+    func applied(to ranked: RankedProduct) -> RankedProduct {
+        RankedProduct(
+            product: ranked.product, photos: ranked.photos, attributes: rows[ranked.product] ?? .init(),
+            similar: ranked.similar.map {
+                .init(
+                    neighbour: $0.neighbour, photos: $0.photos,
+                    attributes: rows[$0.neighbour.product] ?? .init())
+            })
     }
 }
 

@@ -89,6 +89,7 @@ package enum ReconcileProgress: Hashable, Codable, Sendable {
     case scanning
     case embedding(done: Int, of: Int)
     case ranking(done: Int, of: Int)
+    case recommending(done: Int, of: Int)
     case publishing(done: Int, of: Int)
     case verifying(done: Int, of: Int)
     case comparing(done: Int, of: Int)

@@ -105,7 +105,7 @@ struct OutputFolder: ~Copyable {
     mutating func writeStaged(_ name: String, _ bytes: [UInt8]) throws(PublishingError) {
         try makeStaging()
         guard let staging = stagingFolder else {
-            preconditionFailure("a folder was to be made and is not there")
+            throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: ENOENT)
         }
         try write(bytes, name, in: staging)
     }
@@ -145,7 +145,9 @@ struct OutputFolder: ~Copyable {
     }
 
     mutating func publishStaged(_ name: String, at components: [String]) throws(PublishingError) {
-        guard let staging = stagingFolder else { preconditionFailure("published before it was staged") }
+        guard let staging = stagingFolder else {
+            throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: ENOENT)
+        }
         let parent = try folder(components.dropLast(), create: true)!
         guard renameat(staging.descriptor, name, parent.descriptor, components.last!) == 0 else {
             throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)

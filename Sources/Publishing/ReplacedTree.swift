@@ -11,7 +11,7 @@ extension OutputFolder {
     /// Writes a document into the tree that is to take the published one's place.
     mutating func writeAside(_ bytes: [UInt8], at path: OutputPath) throws(PublishingError) {
         guard let parent = try folder([Self.staging] + path.components.dropLast(), create: true) else {
-            preconditionFailure("a folder was to be made and is not there")
+            throw .cannotWrite(path: "\(self.path)/\(Self.staging)", errno: ENOENT)
         }
         try write(bytes, path.components.last!, in: parent)
     }

@@ -9,8 +9,9 @@ struct RankStep {
     let options: Round.Options
 
     enum Outcome {
-        /// Nothing can be ranked before everything has been compared once more: photos have no vector of another model yet.
-        case awaitsWhole
+        /// Nothing can be ranked before everything has been compared once more: photos have no vector of another model yet. So
+        /// many products that would have gone are kept.
+        case awaitsWhole(heldBack: Int)
         /// How many products there are, and how many of those that would have gone are kept.
         case done(products: Int, heldBack: Int)
     }
@@ -27,7 +28,7 @@ struct RankStep {
         let isThrough: Bool
     }
 
-    /// - Parameter brake: changed only where the step does what it is to do.
+    /// - Parameter brake: changed only where what departs is kept, or has left.
     func run(_ input: Input, _ brake: inout RemovalBrake) throws -> Outcome {
         let catalogue = session.catalogue
         let state = try catalogue.rankingState()
@@ -47,19 +48,18 @@ struct RankStep {
             turnover, of: products, isHeldBack: state.isHeldBack, isConfirmed: options.allowsMassRemoval)
         guard case .hold(let count) = decision else {
             if state.isHeldBack, input.isWhole { try catalogue.setHeldBack(false) }
-            if isOtherModel, try !hasVectorsOfAll(input, without: departing) { return .awaitsWhole }
+            if isOtherModel, try !hasVectorsOfAll(input, without: departing) {
+                return .awaitsWhole(heldBack: 0)
+            }
             let ranked = try update(Set(state.unranked + leaving), input.departures, state, isOtherModel)
             brake = next
             return .done(products: ranked, heldBack: 0)
         }
         if !state.isHeldBack { try catalogue.setHeldBack(true) }
-        guard isBehind else {
-            brake = next
-            return .done(products: products, heldBack: count)
-        }
-        if isOtherModel, try !hasVectorsOfAll(input, without: []) { return .awaitsWhole }
-        let ranked = try update(Set(state.unranked), Departures(), state, isOtherModel)
         brake = next
+        guard isBehind else { return .done(products: products, heldBack: count) }
+        if isOtherModel, try !hasVectorsOfAll(input, without: []) { return .awaitsWhole(heldBack: count) }
+        let ranked = try update(Set(state.unranked), Departures(), state, isOtherModel)
         return .done(products: ranked, heldBack: count)
     }
 

@@ -21,6 +21,7 @@ struct RecommendStep {
             try options.throwIfStopping()
             let part = Array(products[first..<min(first + Self.productsAtOnce, products.count)])
             try catalogue.noteRecommended(part, due: try due(part))
+            workplace.progress(.recommending(done: first + part.count, of: products.count))
         }
     }
 

@@ -153,8 +153,9 @@ package final class Reconciler {
         _ session: Session, _ input: RankStep.Input, _ options: Round.Options, _ round: inout Round
     ) throws {
         switch try RankStep(workplace: workplace, session: session, options: options).run(input, &brake) {
-        case .awaitsWhole:
+        case .awaitsWhole(let heldBack):
             round.report.products = try session.catalogue.rankedProductCount()
+            if heldBack > 0 { round.hold(heldBack) }
             round.awaitsWhole = true
             return
         case .done(let products, let heldBack):
@@ -187,7 +188,13 @@ package final class Reconciler {
         if let catalogue, !catalogue.isInPlace { throw CatalogueError.gone(file: catalogue.file) }
         let premises: Premises
         switch state {
-        case .open(let session): return session
+        case .open(let session):
+            guard !session.hasPublisher else { return session }
+            // After trouble: what is wrong with the output folder is found before anything is read, and that the settings name
+            // another model by now.
+            _ = try session.publisher(workplace)
+            if workplace.keepsServing { succession.lookForChange(session) }
+            return session
         case .closed(let held): premises = held
         case .idle:
             premises = try Premises(stateFolder: workplace.settings.stateFolder)
@@ -212,6 +219,8 @@ package final class Reconciler {
             _ = try session.work.network.model()
         } catch {
             guard succession.giveUp(session.work) else { throw error }
+            // Its lock on the output folder too, which the next session takes.
+            session.closePublisher()
             state = .closed(session.premises)
             try loadModel()
         }

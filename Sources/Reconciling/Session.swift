@@ -52,6 +52,8 @@ final class Session {
         return opened
     }
 
+    var hasPublisher: Bool { publisher != nil }
+
     /// Gives up what waits to be put in its place; the output folder is opened again when it is needed.
     func closePublisher() { publisher = nil }
 

@@ -124,7 +124,7 @@ package final class AgentService: Service {
                 for await case .failed(let failure) in endings.stream.prefix(1) { throw failure }
                 answerWaiting(ReconcileError.stopped)
             } catch {
-                let failure = error.explained
+                let failure = error is CancellationError ? ReconcileError.stopped : error.explained
                 answerWaiting(failure)
                 SignalThread.endSoon(failure.systemExit.rawValue) { [log] in log.critical("\(failure)") }
                 throw failure
@@ -200,9 +200,8 @@ package final class AgentService: Service {
     }
 
     private func keepSettings(because error: any Error) {
-        let reason = error.explained.description
-        log.error("the settings were not changed: \(reason)")
-        monitor.update { $0.settingsTrouble = reason }
+        log.error("the settings were not changed: \(error.explained)")
+        monitor.update { $0.settingsTrouble = error.explained.description }
     }
 
     private func replace(with new: Settings, old: Settings) async {
@@ -302,10 +301,11 @@ package final class AgentService: Service {
     }
 
     func metrics() throws -> String {
+        let status = try status()
         let now = monitor.current
         var counters = now.counters
         (counters.hookRuns, counters.hookFailures) = (now.hook.runs, now.hook.failedRuns)
-        return Metrics(try status(), counters).exposition
+        return Metrics(status, counters).exposition
     }
 
     var isWell: Bool {

@@ -21,7 +21,7 @@ struct ComparisonJob {
     /// Photos that were read for it, and all that are to be.
     private var (done, total) = (0, 0)
     /// Photos that were known to wait after its last turn.
-    private var waiting = 0
+    var waiting = 0
 
     /// A comparison that begins anew: whoever waited for the one before waits for this one, but a confirmation was for
     /// what had vanished when it was given.
@@ -70,10 +70,10 @@ struct ComparisonJob {
         return (whole, rate)
     }
 
-    /// Answers those who asked for it with what went wrong.
-    mutating func fail(_ error: any Error) {
-        for request in requests { request.end(.failure(error)) }
-        requests = []
+    /// Those who asked for it, who are told by whoever takes them what went wrong.
+    mutating func takeRequests() -> [ReconcileRequest] {
+        defer { requests = [] }
+        return requests
     }
 
     /// Answers those who asked for it, and stores what it found.
@@ -131,11 +131,19 @@ final class CurrentJob: Sendable {
         job.withLock { $0?.note(round, looked: looked, waiting: waiting) }
     }
 
+    /// Before a turn: how many photos wait beside those that it takes.
+    func note(waiting: Int) { job.withLock { $0?.waiting = waiting } }
+
+    // Whoever waits is spoken to without the lock: it may come back with a question.
+
     func tell(_ progress: ReconcileProgress) -> (progress: ReconcileProgress, photosPerSecond: Double?) {
-        job.withLock { $0?.tell(progress) } ?? (progress, nil)
+        job.withLock { $0 }?.tell(progress) ?? (progress, nil)
     }
 
-    func fail(_ error: any Error) { job.withLock { $0?.fail(error) } }
+    func fail(_ error: any Error) {
+        let failed = job.withLock { $0?.takeRequests() ?? [] }
+        for request in failed { request.end(.failure(error)) }
+    }
 
     func end(_ catalogue: Catalogue?) {
         let ended = job.withLock { job in

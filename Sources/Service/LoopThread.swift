@@ -68,6 +68,7 @@ struct LoopThread: ~Copyable {
         if !settings.isSandboxed {
             log.warning("photos are read without a sandbox, as workers.sandbox says")
         }
+        journal.note(coming: reconciler.coming, trouble: reconciler.changeTrouble)
         watcher.start { pulse.ping() }
         log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
         journal.note(watcher.state)
@@ -76,7 +77,6 @@ struct LoopThread: ~Copyable {
                 monitor.update { $0.hook = status }
             }
         }
-        journal.note(coming: reconciler.coming, trouble: reconciler.changeTrouble)
     }
 
     /// Works until it is asked to end.
@@ -133,6 +133,11 @@ struct LoopThread: ~Copyable {
 
     /// Returns what makes no sense to try again.
     private mutating func perform(_ turn: Agenda.Turn) -> (any Error)? {
+        // Before the time counts: its disk may take a while to answer.
+        if !turn.isInBackground, case .due(let stamp) = lookout.look() {
+            agenda.notePublishingDue()
+            lookout.note(seen: stamp)
+        }
         let start = Instant.now
         var options = Round.Options()
         let (mailbox, lookout, sliceEnd) = (mailbox, lookout, start + Self.slice)
@@ -158,10 +163,7 @@ struct LoopThread: ~Copyable {
             options.isOver = { isSliceOver() || mailbox.hasDue || lookout.isAwaited }
             return prepareChange(options, from: start)
         }
-        if case .due(let stamp) = lookout.look() {
-            agenda.notePublishingDue()
-            lookout.note(seen: stamp)
-        }
+        job.note(waiting: agenda.waiting)
         options.deferral = deferral(turn.finished, start)
         if case .publish = turn {} else { options.mayPublishLater = pacer.mayWait(at: start) }
         return round(scope, options, from: start)
@@ -308,8 +310,8 @@ extension Reconciler {
             settings: premises.settings, executable: premises.executable, keepsServing: true,
             tableFiles: tableFiles
         ) { progress in
-            if lookout.isAwaited { _ = lookout.look() }
             pulse.show(progress, whole: job.tell)
+            if lookout.isAwaited { _ = lookout.look() }
         }
         do {
             try reconciler.prepare()
@@ -325,13 +327,14 @@ extension Reconciler {
 }
 
 extension Error {
-    /// Whether trying again, without somebody mending something, makes no sense.
+    /// Whether trying again, without somebody mending something, makes no sense. Nor does it after an error that nobody
+    /// foresaw: nothing is known of what it left.
     fileprivate var isFatal: Bool {
         switch self as any Error {
         case is SettingsError, is ModelError, SandboxError.cannotContain, CatalogueError.damaged,
             CatalogueError.fromNewerVersion, CatalogueError.foreign, CatalogueError.gone:
             true
-        default: false
+        default: !(self is any ExplainedError)
         }
     }
 }

@@ -85,8 +85,6 @@ final class Mailbox: Sendable {
     /// What ended the loop; nil while it goes on, and where it was asked to end.
     var failure: (any Error)? { state.withLock { $0.failure } }
 
-    var isClosed: Bool { state.withLock { $0.isClosed } }
-
     /// How many products and folders have just changed.
     var settling: Int { state.withLock { $0.waiting.queue.count } }
 

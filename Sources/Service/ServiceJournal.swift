@@ -9,6 +9,7 @@ struct ServiceJournal {
     private let log: Logger
     private let monitor: ServiceMonitor
     private let pollInterval: Duration
+    private var heldBack = 0
     private var loggedWatches: (reason: String?, isExhausted: Bool) = (nil, false)
 
     init(_ log: Logger, _ monitor: ServiceMonitor, pollInterval: Duration) {
@@ -78,8 +79,9 @@ struct ServiceJournal {
     }
 
     /// How many products are held back.
-    func note(heldBack count: Int) {
-        let before = monitor.current.heldBack
+    mutating func note(heldBack count: Int) {
+        let before = heldBack
+        heldBack = count
         if count > 0 && before == 0 {
             log.error(
                 "\(count) products have vanished at once and are kept: is the folder mounted? If they are meant to go: imgrec-agent reconcile --allow-mass-removal"

@@ -3,9 +3,11 @@ import Products
 /// What a shop says of its products: a table with a column `product`; each other column is an attribute.
 package struct AttributeTable: Sendable {
     private static let key = "product"
+    /// Counts changes of how a table is read.
+    private static let version = 1
     private static let remedy = "Correct output.attributes, or put the file there."
 
-    /// Of the file's bytes.
+    /// Of the file's bytes, and of how they are read.
     package let digest: ContentDigest
     package let stamp: FileStamp
     package let rows: [ProductID: ProductAttributes]
@@ -15,7 +17,7 @@ package struct AttributeTable: Sendable {
             throw .none(file: file, remedy: Self.remedy)
         }
         self.stamp = stamp
-        digest = ContentDigest(of: data)
+        digest = ContentDigest(of: "\(Self.version) \(ContentDigest(of: data))".utf8)
         let table = try NamedTable(data, file: file)
         let columns = table.columns
         guard let key = columns.firstIndex(where: { $0.lowercased() == Self.key }) else {
@@ -31,7 +33,8 @@ package struct AttributeTable: Sendable {
                 reason: name.isEmpty ? "column \(index + 1) has no name" : "two columns are called \(name)")
         }
         var rows: [ProductID: ProductAttributes] = [:]
-        for row in table.rows where !row[key].isEmpty {
+        // No product's name has the character 0.
+        for row in table.rows where !row[key].isEmpty && !row[key].utf8.contains(0) {
             let attributes = columns.indices.filter { $0 != key && !row[$0].isEmpty }.map {
                 ProductAttributes.Attribute(name: columns[$0], value: row[$0])
             }

@@ -1,38 +1,52 @@
 import Glibc
 import Products
 
-/// Lets one thread wait until another wakes it, or for a time that does not change when somebody sets the clock: a pipe
-/// and poll(2). `NSCondition` waits for a time of day.
+/// Lets one thread wait until another wakes it, or for a time that does not change when somebody sets the clock: a condition
+/// variable of the monotonic clock (pthread_condattr_setclock(3)). `NSCondition` waits for a time of day. It needs no file
+/// descriptor, and so cannot fail for want of one.
 package final class Wakeup: Sendable {
-    private let (reading, writing): (Int32, Int32)
+    // Allocated, for the C functions want each of them at one address all its life.
+    nonisolated(unsafe) private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    nonisolated(unsafe) private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// Touched while the mutex is locked.
+    nonisolated(unsafe) private var isSignalled = false
 
     package init() {
-        var ends: [Int32] = [-1, -1]
-        let isMade = pipe(&ends) == 0
-        precondition(isMade, "no pipe can be opened: \(errnoText(errno))")
-        for end in ends {
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-        }
-        (reading, writing) = (ends[0], ends[1])
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
+        pthread_mutex_init(mutex, nil)
     }
 
     deinit {
-        close(reading)
-        close(writing)
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
     }
 
     /// Ends the wait that goes on, or the next one.
     package func signal() {
-        // A pipe that is full wakes as well.
-        _ = write(writing, [1], 1)
+        pthread_mutex_lock(mutex)
+        isSignalled = true
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
     }
 
     package func wait(atMost time: Duration) {
-        let milliseconds = (time.seconds * 1000).rounded(.up)
-        var poll = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
-        guard Glibc.poll(&poll, 1, Int32(max(0, min(milliseconds, 3_600_000)))) > 0 else { return }
-        var bytes = [UInt8](repeating: 0, count: 256)
-        while read(reading, &bytes, bytes.count) == bytes.count {}
+        var end = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &end)
+        let nanoseconds = end.tv_nsec + Int(min(max(time.seconds, 0), Self.longest) * 1e9)
+        end.tv_sec += nanoseconds / 1_000_000_000
+        end.tv_nsec = nanoseconds % 1_000_000_000
+        pthread_mutex_lock(mutex)
+        while !isSignalled, pthread_cond_timedwait(condition, mutex, &end) != ETIMEDOUT {}
+        isSignalled = false
+        pthread_mutex_unlock(mutex)
     }
+
+    /// In seconds; a wait is never that long.
+    private static let longest = 86_400.0
 }

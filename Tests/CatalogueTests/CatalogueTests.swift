@@ -382,6 +382,20 @@ struct CatalogueTests {
         #expect(try catalogue.summary().next == nil)
     }
 
+    @Test("a disk that is full while the ranking is written is said as such, and undoes all of it")
+    func full() throws {
+        try store([("a.jpg", 1)])
+        try catalogue.database.write { database in
+            let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+            try database.execute(sql: "PRAGMA max_page_count = \(pages)")
+        }
+        #expect(throws: CatalogueError.full(file: catalogue.file)) {
+            try rank((0..<2000).map { ("product-\($0)", [("a", 0.5)]) })
+        }
+        #expect(try catalogue.rankedProducts().isEmpty)
+        #expect(try catalogue.rankingState().unranked == [ProductID("a")])
+    }
+
     @Test("a damaged database says what to do")
     func damaged() throws {
         let folder = try TemporaryFolder()

@@ -49,7 +49,7 @@ struct AnswerTests {
     func refusals() {
         var random = SeededRandom(seed: 1)
         func answer(_ status: String, _ body: String = "") -> Answer {
-            read("HTTP/1.1 \(status)\r\n\r\n\(body)", using: &random).answer
+            read("HTTP/1.1 \(status)\r\nServer: x\r\n\r\n\(body)", using: &random).answer
         }
         let failed = answer("500 No", #"{"message":"a is b","exitCode":75}"#)
         #expect(failed.objection == nil && failed.failure == .init(message: "a is b", exitCode: .tryAgain))

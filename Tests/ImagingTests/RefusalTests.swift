@@ -358,7 +358,7 @@ struct CodecTests {
         #expect(SettingsKey.defaultExtensions == Codec.all.flatMap(\.endings))
     }
 
-    @Test("no two of them recognise one file, and each has the name that messages list")
+    @Test("each has a name of its own, and messages list them")
     func names() {
         #expect(Set(Codec.all.map(\.name)).count == Codec.all.count)
         #expect(Codec.names == "JPEG, PNG, WebP, AVIF, HEIC or GIF")

@@ -226,6 +226,29 @@ struct DueTests {
         #expect(try files() == incremental, "seed \(seed)")
     }
 
+    @Test("photos that came and went before they were ranked hide no change of another product")
+    func ghosts() throws {
+        try writeTable([:])
+        let reconciler = try reconciler()
+        _ = try reconciler.run()
+        // A name with another ending is the same product, and is in the files of its neighbours.
+        for number in 0..<Self.count - 1 {
+            let name = "\(folder.path)/photos/\(number)"
+            #expect(rename("\(name).jpg", "\(name).jpeg") == 0)
+        }
+        try add(Self.count)
+        var later = Round.Options()
+        later.mayPublishLater = true
+        let ghost = try #require(ImagePath("\(Self.count).jpg"))
+        _ = try reconciler.round(.places([ghost]), later)
+        try manager.removeItem(atPath: "\(folder.path)/photos/\(ghost.text)")
+        let renamed = try manager.contentsOfDirectory(atPath: "\(folder.path)/photos").flatMap {
+            [ImagePath($0), ImagePath($0.replacing(".jpeg", with: ".jpg"))].compactMap(\.self)
+        }
+        _ = try reconciler.round(.places(renamed + [ghost]), Round.Options())
+        #expect(try reconciler.round(.everything, Round.Options()).report.published.written == 0)
+    }
+
     @Test("a price that changes changes the files that show it, and no other is staged")
     func price() throws {
         try writeTable([3: 1])
