@@ -66,23 +66,30 @@ extension Catalogue {
         try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM product") ?? 0 }
     }
 
-    /// Of some products, those that have a row in the neighbour table.
-    package func rankedProducts(among products: some Sequence<ProductID>) throws(CatalogueError)
-        -> [ProductID]
-    {
-        try read { database in
-            let statement = try database.cachedStatement(sql: "SELECT 1 FROM product WHERE id = ?")
-            return try products.filter { try Int.fetchOne(statement, arguments: [$0.text]) != nil }
-        }
+    /// What a product has now.
+    package struct Holding: Hashable, Sendable {
+        /// Whether it has a row in the neighbour table.
+        package let isRanked: Bool
+        /// Of its photos, in the order of their paths.
+        package let contents: [ContentDigest]
     }
 
-    /// The photos of one product, in the order of their paths.
-    package func images(of product: ProductID) throws(CatalogueError) -> [ImageRecord] {
+    /// What some products have, as of one moment, without the photos that depart.
+    package func holdings(
+        of products: Set<ProductID>, without departing: Set<ImagePath>
+    ) throws(CatalogueError) -> [ProductID: Holding] {
         try read { database in
-            try Row.fetchAll(
-                database.cachedStatement(sql: "SELECT * FROM image WHERE product = ? ORDER BY path"),
-                arguments: [product.text]
-            ).map(ImageRecord.init(row:))
+            let isRanked = try database.cachedStatement(sql: "SELECT 1 FROM product WHERE id = ?")
+            let photos = try database.cachedStatement(
+                sql: "SELECT * FROM image WHERE product = ? AND state = 'ready' ORDER BY path")
+            var holdings: [ProductID: Holding] = [:]
+            for product in products {
+                let images = try Row.fetchAll(photos, arguments: [product.text]).map(ImageRecord.init(row:))
+                holdings[product] = Holding(
+                    isRanked: try Int.fetchOne(isRanked, arguments: [product.text]) != nil,
+                    contents: images.filter { !departing.contains($0.path) }.compactMap(\.digest))
+            }
+            return holdings
         }
     }
 

@@ -49,70 +49,20 @@ package final class Publisher {
 
     /// Opens the output folder, and makes it where it is missing.
     ///
-    /// - Parameters:
-    ///   - published: the products that are known to have a file here, with its digest, in the order of
-    ///   their ids; where there is none, only an index tells that files are ours.
-    ///   - earlierParts: what of ours may lie here (`OutputForm.parts`), whole or not; empty where that is not known.
-    ///   - isOfOtherModel: whether the files are known to be of another model, though its name may be the same.
-    ///   - usuallyStaged: so many files wait between being written aside and being renamed.
+    /// - Parameter usuallyStaged: how many files wait between being written aside and being renamed.
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
     package init(
-        folder path: String, model: String, form: OutputForm,
-        published: [(product: ProductID, digest: ContentDigest?)], earlierParts: Set<String> = [],
-        isOfOtherModel: Bool = false, usuallyStaged: Int = usuallyStaged
+        folder path: String, model: String, form: OutputForm, known: KnownOutput,
+        usuallyStaged: Int = usuallyStaged
     ) throws(PublishingError) {
-        self.usuallyStaged = usuallyStaged
-        stagedAtMost = usuallyStaged
-
-        let layouts = OutputForm.layouts(in: earlierParts).union([form.layout])
         var folder = try OutputFolder(path: path)
-        // There is a tree only where a change of model was interrupted.
-        var ours: Set<FileName>?
-        try folder.removeTree { path in
-            let known =
-                ours
-                ?? Set(
-                    published.flatMap { product, _ in
-                        layouts.map { OutputPath(of: product, in: $0).name }
-                    })
-            ours = known
-            return known.contains(path)
-        }
-        try folder.emptyStaging()
-        let bytes = try folder.read([Index.fileName])
-        let index = Index(
-            published.compactMap { product, digest in digest.map { (product, $0) } }, form: form)
-        // An index that is as it was left, as most are, names nothing new.
-        let isAsLeft = form.layout != .single && bytes.map { $0 == index.json(model: model) } ?? false
-        let contents = isAsLeft ? nil : bytes.map { Index.Contents($0) }
-        if case .some(.none) = contents { throw .foreignIndex(folder: path) }
-        if bytes == nil && published.isEmpty, try folder.hasFiles(in: OutputPath.folder) {
-            throw .foreignProducts(folder: path)
-        }
-        misplaced = []
-        for layout in layouts where layout != form.layout {
-            misplaced.formUnion(published.map { OutputPath(of: $0.product, in: layout) })
-        }
-        if case .some(.some(let contents)) = contents, contents.layout != form.layout {
-            misplaced.formUnion(contents.paths)
-        }
-        if form.layout == .single || misplaced.contains(.ofAll),
-            let start = try folder.read(OutputPath.ofAll.components, atMost: 1 << 10),
-            !ProductMap.isOurs(start)
-        {
-            guard form.layout != .single else {
-                throw .cannotWrite(path: "\(path)/\(OutputPath.ofAll.relative)", errno: EISDIR)
-            }
-            misplaced.remove(.ofAll)
-        }
-        hadComponent = OutputForm.hasComponent(in: earlierParts)
-        indexedProducts = contents.flatMap { $0?.digests.keys.sorted() } ?? []
-        let hasOtherName = contents.map { $0?.model != model } ?? false
-        self.isOfOtherModel = hasOtherName || isOfOtherModel && bytes != nil
+        let found = try OutputInventory(&folder, model: model, form: form, known)
         self.folder = folder
-        self.model = model
-        self.form = form
-        self.index = index
+        (self.model, self.form, self.usuallyStaged) = (model, form, usuallyStaged)
+        (index, indexedProducts, misplaced) = (found.index, found.indexedProducts, found.misplaced)
+        isOfOtherModel = found.isOfOtherModel
+        hadComponent = OutputForm.hasComponent(in: known.parts)
+        stagedAtMost = usuallyStaged
     }
 
     /// Whether a change of one product is one of the file of all.

@@ -101,17 +101,13 @@ struct RankStep {
     private func turnover(
         _ affected: Set<ProductID>, _ input: Input, departing: Set<ImagePath>
     ) throws -> RecentlyGone.Turnover {
-        let catalogue = session.catalogue
-        let ranked = Set(try catalogue.rankedProducts(among: affected))
         var turnover = RecentlyGone.Turnover()
         var gone: [ProductID] = []
-        for product in affected {
-            let digests = try catalogue.images(of: product).filter { !departing.contains($0.path) }
-                .compactMap(\.digest)
-            if !digests.isEmpty { turnover.present.insert(product) }
-            if !ranked.contains(product) {
-                for digest in digests { turnover.arrived[digest, default: 0] += 1 }
-            } else if digests.isEmpty {
+        for (product, holding) in try session.catalogue.holdings(of: affected, without: departing) {
+            if !holding.contents.isEmpty { turnover.present.insert(product) }
+            if !holding.isRanked {
+                for digest in holding.contents { turnover.arrived[digest, default: 0] += 1 }
+            } else if holding.contents.isEmpty {
                 gone.append(product)
             }
         }

@@ -45,9 +45,10 @@ final class Session {
         let form = workplace.form.output
         let opened = try Publisher(
             folder: workplace.settings.outputFolder, model: work.source.name, form: form,
-            published: try catalogue.publications().map { ($0.product, $0.digest) },
-            earlierParts: try catalogue.beginPublishing(form.parts),
-            isOfOtherModel: published.map { $0 != model } ?? false)
+            known: KnownOutput(
+                try catalogue.publications().map { ($0.product, $0.digest) },
+                parts: try catalogue.beginPublishing(form.parts),
+                isOfOtherModel: published.map { $0 != model } ?? false))
         publisher = opened
         return opened
     }

@@ -137,7 +137,11 @@ struct CatalogueTests {
                     model: model, depth: 2, products: 1, unranked: [ProductID("b")], isHeldBack: false))
         try catalogue.setHeldBack(true)
         #expect(try catalogue.rankingState().isHeldBack)
-        #expect(try catalogue.rankedProducts(among: ["a", "b"].map { ProductID($0) }).map(\.text) == ["a"])
+        let (a, b) = (ProductID("a"), ProductID("b"))
+        #expect(
+            try catalogue.holdings(of: [a, b], without: [try #require(ImagePath("b.jpg"))]) == [
+                a: .init(isRanked: true, contents: [Self.digest(1)]), b: .init(isRanked: false, contents: []),
+            ])
     }
 
     @Test("a photo that counts as another product's leaves both unranked")

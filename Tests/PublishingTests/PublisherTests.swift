@@ -28,7 +28,8 @@ struct PublisherTests {
 
     private func makePublisher(isFirst: Bool = false) throws -> Publisher {
         try Publisher(
-            folder: output, model: "m", form: form, published: isFirst ? [] : [(ProductID("known"), nil)])
+            folder: output, model: "m", form: form,
+            known: KnownOutput(isFirst ? [] : [(ProductID("known"), nil)]))
     }
 
     @discardableResult
@@ -245,7 +246,7 @@ struct PublisherTests {
         }
         let files = try TemporaryFolder.contents(of: output)
         let other = try TemporaryFolder()
-        let clean = try Publisher(folder: other.path, model: "m", form: form, published: [])
+        let clean = try Publisher(folder: other.path, model: "m", form: form, known: KnownOutput())
         for document in current.values { _ = try clean.stage(document) }
         _ = try clean.finish()
         #expect(try TemporaryFolder.contents(of: other.path) == files)
@@ -295,8 +296,8 @@ struct PublisherTests {
                 published += documents.map(\.product).filter { !known.contains($0) }.map { ($0, nil) }
                 published.sort { $0.product < $1.product }
                 return try Publisher(
-                    folder: output, model: model, form: form, published: published, earlierParts: parts,
-                    usuallyStaged: 1)
+                    folder: output, model: model, form: form,
+                    known: KnownOutput(published, parts: parts), usuallyStaged: 1)
             }
             if Bool.random(using: &random) {
                 // Stopped when half of the files are in their places.
@@ -304,7 +305,7 @@ struct PublisherTests {
                 if Bool.random(using: &random) { continue }
             } else if Bool.random(using: &random), parts.count <= 1 {
                 // A catalogue that was made anew.
-                let publisher = try Publisher(folder: output, model: model, form: form, published: [])
+                let publisher = try Publisher(folder: output, model: model, form: form, known: KnownOutput())
                 (published, parts) = (publisher.takeIndexedProducts().map { ($0, nil) }, form.parts)
                 published = try write(publisher)
             }
@@ -312,7 +313,7 @@ struct PublisherTests {
             parts = form.parts
             let clean = try TemporaryFolder()
             _ = try write(
-                try Publisher(folder: clean.path, model: model, form: form, published: []))
+                try Publisher(folder: clean.path, model: model, form: form, known: KnownOutput()))
             let (found, wanted) = (
                 try TemporaryFolder.contents(of: output), try TemporaryFolder.contents(of: clean.path)
             )
@@ -330,13 +331,13 @@ struct PublisherTests {
         try folder.write("site/recommendations/similar-products.js", Component.bytes)
         var form = OutputForm()
         form.layout = .single
-        #expect { _ = try Publisher(folder: output, model: "m", form: form, published: []) } throws: {
+        #expect { _ = try Publisher(folder: output, model: "m", form: form, known: KnownOutput()) } throws: {
             "\($0)".contains("all.json") && "\($0)".contains("Move it away")
         }
         // Nor when it is begun, refused, and given up again.
         _ = try Publisher(
-            folder: output, model: "m", form: OutputForm(), published: [(ProductID("a"), nil)],
-            earlierParts: ["products", "single"]
+            folder: output, model: "m", form: OutputForm(),
+            known: KnownOutput([(ProductID("a"), nil)], parts: ["products", "single"])
         ).finish()
         // A copy that somebody put there stays, though it is ours to the byte.
         try publish([try document("a")])
@@ -372,7 +373,7 @@ struct PublisherTests {
     {
         let publisher = try Publisher(
             folder: output, model: model, form: form,
-            published: known.map { (ProductID($0), ContentDigest(of: [1])) })
+            known: KnownOutput(known.map { (ProductID($0), ContentDigest(of: [1])) }))
         publisher.beginAnew()
         for document in documents { _ = try publisher.stage(document) }
         for product in known where !documents.contains(where: { $0.product == ProductID(product) }) {
@@ -407,7 +408,7 @@ struct PublisherTests {
         _ = try publishAll([try document("a/one"), try document("gone")], model: "m", known: [])
         let publisher = try Publisher(
             folder: output, model: "n", form: form,
-            published: [(ProductID("a/one"), nil), (ProductID("gone"), nil)])
+            known: KnownOutput([(ProductID("a/one"), nil), (ProductID("gone"), nil)]))
         #expect(publisher.isOfOtherModel)
         publisher.beginAnew()
         _ = try publisher.stage(try document("a/one"))
@@ -427,8 +428,8 @@ struct PublisherTests {
         _ = try publishAll([try document("a")], model: "m", known: [])
         func publisher(_ isOther: Bool) throws -> Publisher {
             try Publisher(
-                folder: output, model: "m", form: form, published: [(ProductID("a"), ContentDigest(of: [1]))],
-                isOfOtherModel: isOther)
+                folder: output, model: "m", form: form,
+                known: KnownOutput([(ProductID("a"), ContentDigest(of: [1]))], isOfOtherModel: isOther))
         }
         #expect(try !publisher(false).isOfOtherModel)
         #expect(try publisher(true).isOfOtherModel)
