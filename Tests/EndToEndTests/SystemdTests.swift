@@ -258,29 +258,36 @@ struct SystemdTests {
         let container = try Container()
         try container.override("imgrec-agent", "WatchdogSec=12", name: "watchdog")
         try container.run("systemctl start imgrec-agent; imgrec-agent wait --published --quiet")
+        let before = try #require(Int(try container.property("NRestarts")))
         // Stops one thread and leaves the others running, the control socket's among them, which answers before that ends.
         try container.run(
             """
             cat >/root/freeze <<'X'
-            import ctypes, pathlib, sys, time
+            import ctypes, pathlib, subprocess, time
             def name(thread):
                 try: return (thread / "comm").read_text()
                 except OSError: return ""  # it has just ended
-            threads = pathlib.Path(f"/proc/{sys.argv[1]}/task").iterdir()
-            work = next(int(one.name) for one in threads if name(one) == "work\\n")
+            def works():
+                process = subprocess.run(
+                    ["systemctl", "show", "--property=MainPID", "--value", "imgrec-agent"],
+                    stdout=subprocess.PIPE, text=True).stdout.strip()
+                try: threads = list(pathlib.Path(f"/proc/{process}/task").iterdir())
+                except OSError: return []
+                return [int(one.name) for one in threads if name(one) == "work\\n"]
+            while not (found := works()): time.sleep(0.1)
+            work = found[0]
             seize, interrupt = 0x4206, 0x4207
             call = ctypes.CDLL(None, use_errno=True).ptrace
             assert call(seize, work, None, None) == 0 and call(interrupt, work, None, None) == 0
             print("frozen", flush=True)
             time.sleep(20)  # what is traced does not end before its tracer does
             X
-            process=$(systemctl show --property=MainPID --value imgrec-agent)
-            python3 /root/freeze $process >/root/frozen 2>&1 &
+            python3 /root/freeze >/root/frozen 2>&1 &
             for _ in $(seq 300); do grep -q frozen /root/frozen && break; sleep 0.1; done
             grep frozen /root/frozen || { cat /root/frozen >&2; exit 1; }
             curl --silent --fail --unix-socket /run/imgrec-agent/control.socket http://agent/healthz
             """)
-        #expect(try eventually { try container.property("NRestarts") == "1" })
+        #expect(try eventually { (Int(try container.property("NRestarts")) ?? 0) > before })
         #expect(try container.journal().contains("Watchdog timeout"))
         #expect(try eventually { try container.property("ActiveState") == "active" })
     }
