@@ -13,6 +13,8 @@ func inParallel<State>(
     let failure = Mutex<(any Error)?>(nil)
     withoutActuallyEscaping(state) { state in
         withoutActuallyEscaping(body) { body in
+            // concurrentPerform returns after its last iteration, so neither outlives this call; what iterations share is
+            // promised above.
             nonisolated(unsafe) let (state, body) = (state, body)
             DispatchQueue.concurrentPerform(iterations: max(1, min(threads, count))) { _ in
                 var own = state()

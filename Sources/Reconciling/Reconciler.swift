@@ -40,7 +40,7 @@ package final class Reconciler {
     ) throws {
         let files = tableFiles ?? DirectTableFiles()
         workplace = Workplace(
-            settings: settings, executable: executable, keepsServing: keepsServing, tableFiles: files,
+            settings: settings, executable: executable, keepsServing: keepsServing,
             progress: progress)
         brake = RemovalBrake(limit: settings.massRemovalLimit)
         attributes = AttributeFeed(settings, files, isPatient: keepsServing)

@@ -9,7 +9,6 @@
 import PhotoReading
 import Products
 import Settings
-import Tables
 import Watching
 
 /// What all steps of all rounds know: the settings, and what follows from them.
@@ -19,7 +18,6 @@ struct Workplace {
     let executable: String
     /// Whether the model in service goes on until the wanted one has a vector of every photo.
     let keepsServing: Bool
-    let tableFiles: any TableFiles
     let grouping: ProductGrouping
     let filter: PhotoFilter
     let form: DocumentForm
@@ -27,13 +25,12 @@ struct Workplace {
     let progress: @Sendable (ReconcileProgress) -> Void
 
     init(
-        settings: Settings, executable: String, keepsServing: Bool, tableFiles: any TableFiles,
+        settings: Settings, executable: String, keepsServing: Bool,
         progress: @escaping @Sendable (ReconcileProgress) -> Void
     ) {
         self.settings = settings
         self.executable = executable
         self.keepsServing = keepsServing
-        self.tableFiles = tableFiles
         self.progress = progress
         grouping = ProductGrouping(pattern: settings.productPattern)
         filter = PhotoFilter(settings: settings)
