@@ -3,17 +3,7 @@
 /// Every read is bounds-checked; anything that does not add up means "upright". Layouts: Exif 2.32 section
 /// 4.5 (TIFF header and IFD), JPEG's APP1 segment, PNG's eXIf chunk, WebP's EXIF chunk.
 enum EXIF {
-    /// The orientation of a photo in a format whose decoder does not turn it.
-    static func orientation(in bytes: [UInt8], _ format: PhotoFormat) -> Orientation {
-        switch format {
-        case .jpeg: orientation(inJPEG: bytes)
-        case .png: orientation(inPNG: bytes)
-        case .webp: orientation(inWebP: bytes)
-        case .gif, .avif, .heic, .other: .upright
-        }
-    }
-
-    private static func orientation(inJPEG bytes: [UInt8]) -> Orientation {
+    static func orientation(inJPEG bytes: [UInt8]) -> Orientation {
         let file = Reader(bytes[...])
         var position = 2
         while let first = file.u8(position), let marker = file.u8(position + 1) {
@@ -35,7 +25,7 @@ enum EXIF {
         return .upright
     }
 
-    private static func orientation(inPNG bytes: [UInt8]) -> Orientation {
+    static func orientation(inPNG bytes: [UInt8]) -> Orientation {
         let file = Reader(bytes[...])
         var position = 8
         while let length = file.u32(position, .big), let type = file.slice(position + 4, 4) {
@@ -47,7 +37,7 @@ enum EXIF {
         return .upright
     }
 
-    private static func orientation(inWebP bytes: [UInt8]) -> Orientation {
+    static func orientation(inWebP bytes: [UInt8]) -> Orientation {
         let file = Reader(bytes[...])
         var position = 12
         while let type = file.slice(position, 4), let length = file.u32(position + 4, .little) {

@@ -88,7 +88,7 @@ package struct PhotoReader: Codable, Hashable, Sendable {
         guard bytes.count <= limits.fileBytes else {
             throw .fileTooLarge(bytes: bytes.count, limit: limits.fileBytes)
         }
-        var decodings = Decodings(bytes)
+        var decodings = try Decodings(bytes)
         var pictures: [Picture] = []
         var first: PhotoDescription?
         for shape in shapes {
@@ -111,27 +111,28 @@ package struct PhotoReader: Codable, Hashable, Sendable {
         }
 
         let bytes: [UInt8]
-        let format: PhotoFormat
+        let codec: Codec
         let orientation: Orientation
         var done: [Key: (raster: Raster, description: PhotoDescription)] = [:]
 
-        init(_ bytes: [UInt8]) {
+        /// - Throws: `ImagingError.unsupported`.
+        init(_ bytes: [UInt8]) throws(ImagingError) {
             self.bytes = bytes
-            format = PhotoFormat(of: bytes)
-            orientation = EXIF.orientation(in: bytes, format)
+            codec = try Codec.of(bytes)
+            orientation = codec.orientation(bytes)
         }
     }
 
     private func picture(
         of shape: PictureShape, _ decodings: inout Decodings
     ) throws(ImagingError) -> (Picture, PhotoDescription) {
-        let format = decodings.format
+        let mayScale = mayScale && decodings.codec.isScalable
         var (raster, description) = try decode(
-            &decodings, shape, DecodingScale(for: shape, isFree: mayScale && format == .jpeg))
+            &decodings, shape, DecodingScale(for: shape, isFree: mayScale))
         if let trim = shape.trim, let box = raster.box(inside: trim) {
             // What is left of a scaled picture may be too small: then the photo is decoded once more, larger.
             let wanted = DecodingScale(
-                for: shape, isFree: mayScale && format == .jpeg,
+                for: shape, isFree: mayScale,
                 keeping: (
                     Double(box.width) / Double(raster.width), Double(box.height) / Double(raster.height)
                 )
@@ -155,14 +156,14 @@ package struct PhotoReader: Codable, Hashable, Sendable {
             let key = Decodings.Key(eighths: scale.eighths(of: known), background: shape.background)
             if let done = decodings.done[key] { return done }
         }
-        let (bytes, format, turn) = (decodings.bytes, decodings.format, decodings.orientation)
-        let decoded: (Raster, PhotoDescription) = try PhotoDecoder.withPhoto(bytes, format, limits: limits) {
+        let (bytes, codec, turn) = (decodings.bytes, decodings.codec, decodings.orientation)
+        let decoded: (Raster, PhotoDescription) = try PhotoDecoder.withPhoto(bytes, codec, limits: limits) {
             (photo) throws(ImagingError) in
             guard max(photo.width, photo.height) <= Self.narrowest * min(photo.width, photo.height) else {
                 throw .tooNarrow(width: photo.width, height: photo.height)
             }
             let orientation = photo.isUpright ? .upright : turn
-            var description = PhotoDescription(format: format.name, photo, orientation)
+            var description = PhotoDescription(format: codec.name, photo, orientation)
             description.eighths = scale.eighths(of: description)
             var (pixels, colours) = try photo.pixels(eighths: description.eighths)
             description.note(colours, isProfileIncomplete: photo.hasBrokenProfile)

@@ -11,39 +11,24 @@ struct PhotoDecoder: ~Copyable {
 
     /// Opens a photo for as long as a body runs. The corresponding C functions are `imgrec_open_jpeg` and its like.
     ///
-    /// - Throws: `ImagingError` where the format is not one that is read, a limit is exceeded, or the headers are
-    ///   damaged; and what the body throws.
+    /// - Throws: `ImagingError` where a limit is exceeded or the headers are damaged; and what the body throws.
     static func withPhoto<Value>(
-        _ bytes: [UInt8], _ format: PhotoFormat, limits: PhotoReader.Limits,
+        _ bytes: [UInt8], _ codec: Codec, limits: PhotoReader.Limits,
         _ body: (borrowing PhotoDecoder) throws(ImagingError) -> Value
     ) throws(ImagingError) -> Value {
-        let open: OpenFunction =
-            switch format {
-            case .jpeg: imgrec_open_jpeg
-            case .png: imgrec_open_png
-            case .webp: imgrec_open_webp
-            case .gif: imgrec_open_gif
-            case .avif, .heic: imgrec_open_heif
-            case .other(let name): throw .unsupported(format: name)
-            }
         return try bytes.withUnsafeBufferPointer { (buffer) throws(ImagingError) -> Value in
             var decoder: UnsafeMutablePointer<imgrec_decoder>?
             var bounds = imgrec_limits(
                 pixels: UInt64(limits.pixels), frames: UInt32(clamping: limits.frames),
                 profile_bytes: UInt32(clamping: limits.profileBytes),
                 chunk_bytes: UInt32(clamping: limits.metadataBytes))
-            let status = open(buffer.baseAddress, buffer.count, &bounds, &decoder)
+            let status = codec.open(buffer.baseAddress, buffer.count, &bounds, &decoder)
             guard let decoder else { throw .outOfMemory(width: 0, height: 0) }
             let photo = PhotoDecoder(owning: decoder, limits: limits)
             try photo.check(status)
             return try body(photo)
         }
     }
-
-    private typealias OpenFunction = (
-        UnsafePointer<UInt8>?, Int, UnsafePointer<imgrec_limits>?,
-        UnsafeMutablePointer<UnsafeMutablePointer<imgrec_decoder>?>?
-    ) -> imgrec_status
 
     private init(owning decoder: UnsafeMutablePointer<imgrec_decoder>, limits: PhotoReader.Limits) {
         self.decoder = decoder

@@ -1,56 +1,65 @@
-/// A format that is read, and all that is known of it. A new one is a row here, a codec in CImageCodecs, and the
-/// name of the function that opens it in `PhotoDecoder`.
+import CImageCodecs
+
+/// A format that is read, and all that is known of it: a new one is a row here, and a codec in CImageCodecs.
 struct Codec: Sendable {
-    let format: PhotoFormat
+    typealias Open =
+        @Sendable (
+            UnsafePointer<UInt8>?, Int, UnsafePointer<imgrec_limits>?,
+            UnsafeMutablePointer<UnsafeMutablePointer<imgrec_decoder>?>?
+        ) -> imgrec_status
+
     /// As a person knows it.
     let name: String
     /// How names of such files usually end.
     let endings: [String]
-    /// Whether a file that begins with these bytes is one.
-    let recognises: @Sendable (Signature) -> Bool
+    /// What all such files begin with; empty where they have several beginnings.
+    let beginning: [UInt8]
+    /// Whether a file that has this beginning is one.
+    var recognises: @Sendable (Signature) -> Bool = { _ in true }
+    let open: Open
+    /// How the photo lies, where the decoder does not turn it.
+    var orientation: @Sendable ([UInt8]) -> Orientation = { _ in .upright }
+    /// Whether it can be decoded at a fraction of its size.
+    var isScalable = false
 
     static let all = [
         Codec(
-            format: .jpeg, name: "JPEG", endings: ["jpg", "jpeg"],
-            recognises: { $0.has([0xFF, 0xD8, 0xFF]) }),
+            name: "JPEG", endings: ["jpg", "jpeg"], beginning: [0xFF, 0xD8, 0xFF], open: imgrec_open_jpeg,
+            orientation: EXIF.orientation(inJPEG:), isScalable: true),
         Codec(
-            format: .png, name: "PNG", endings: ["png"],
-            recognises: { $0.has([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) }),
+            name: "PNG", endings: ["png"], beginning: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A],
+            open: imgrec_open_png, orientation: EXIF.orientation(inPNG:)),
         Codec(
-            format: .webp, name: "WebP", endings: ["webp"],
-            recognises: { $0.has("RIFF") && $0.has("WEBP", at: 8) }),
+            name: "WebP", endings: ["webp"], beginning: Array("RIFF".utf8),
+            recognises: { $0.has("WEBP", at: 8) }, open: imgrec_open_webp,
+            orientation: EXIF.orientation(inWebP:)),
         Codec(
-            format: .avif, name: "AVIF", endings: ["avif"], recognises: { $0.isoMedia == .avif }),
+            name: "AVIF", endings: ["avif"], beginning: [], recognises: { $0.isoMedia == .avif },
+            open: imgrec_open_heif),
         Codec(
-            format: .heic, name: "HEIC", endings: ["heic", "heif"], recognises: { $0.isoMedia == .heic }),
+            name: "HEIC", endings: ["heic", "heif"], beginning: [], recognises: { $0.isoMedia == .heic },
+            open: imgrec_open_heif),
         Codec(
-            format: .gif, name: "GIF", endings: ["gif"], recognises: { $0.has("GIF87a") || $0.has("GIF89a") }),
+            name: "GIF", endings: ["gif"], beginning: Array("GIF8".utf8),
+            recognises: { $0.has("7a", at: 4) || $0.has("9a", at: 4) }, open: imgrec_open_gif),
     ]
+
+    /// The codec of a file, by its first bytes.
+    ///
+    /// - Throws: `ImagingError.unsupported` with the name by which a person knows the format, where it has one.
+    static func of(_ bytes: [UInt8]) throws(ImagingError) -> Codec {
+        let signature = Signature(bytes: bytes)
+        if let codec = all.first(where: { signature.has($0.beginning) && $0.recognises(signature) }) {
+            return codec
+        }
+        throw .unsupported(format: others.first { $0.recognises(signature) }?.name ?? signature.isoMediaName)
+    }
 
     /// The formats, for messages: `JPEG, PNG or GIF`.
     static let names: String = {
         let names = all.map(\.name)
         return names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
     }()
-}
-
-/// What a file is, by its first bytes.
-enum PhotoFormat: Hashable {
-    case jpeg, png, webp, gif, avif, heic
-    /// Anything else, by the name a person knows it by.
-    case other(String?)
-
-    init(of bytes: [UInt8]) {
-        let signature = Signature(bytes: bytes)
-        self =
-            Codec.all.first { $0.recognises(signature) }?.format
-            ?? .other(Self.others.first { $0.recognises(signature) }?.name ?? signature.isoMediaName)
-    }
-
-    var name: String {
-        if case .other(let name) = self { return name ?? "unknown" }
-        return Codec.all.first { $0.format == self }?.name ?? ""
-    }
 
     /// What is not read, and can be named.
     private static let others: [(name: String, recognises: @Sendable (Signature) -> Bool)] = [
@@ -89,8 +98,10 @@ struct Signature: Sendable {
         }
     }
 
-    /// AVIF or HEIC; nil for anything else.
-    var isoMedia: PhotoFormat? {
+    enum ISOMedia { case avif, heic }
+
+    /// Nil for anything else.
+    var isoMedia: ISOMedia? {
         let brands = brands
         for brand in brands {
             switch brand {
