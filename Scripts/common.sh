@@ -8,6 +8,8 @@ downloads=$deps/downloads
 # Debian's own Python: the Debian packages numpy and onnx belong to it, whatever python3 is first on PATH.
 python=/usr/bin/python3
 architecture=$(uname -m)
+# Where 'swift build' finds OpenVINO.
+export PKG_CONFIG_PATH=$deps/openvino/lib/pkgconfig
 # What is installed for systemd.
 units=(imgrec-agent.service imgrec-agent@.service imgrec-agent-published@.path imgrec-agent-published@.service)
 
