@@ -103,8 +103,8 @@ let package = Package(
         .executableTarget(
             name: "imgrec-agent",
             dependencies: [
-                "Products", "Settings", "Systemd", "PhotoReading", "Embedding", "Tables", "Reconciling",
-                "Hooking", "Control", "Insight", "Service", "Imaging", "CNoNetwork",
+                "Products", "Threads", "Settings", "Systemd", "PhotoReading", "Embedding", "Tables",
+                "Reconciling", "Hooking", "Control", "Insight", "Service", "Imaging", "CNoNetwork",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
             ],
             swiftSettings: room,
@@ -135,7 +135,7 @@ let package = Package(
     ]
         // Words and tools that all rooms may use
         + rooms("Products", [.product(name: "Crypto", package: "swift-crypto")])
-        + rooms("Threads", ["Products"])
+        + rooms("Threads", ["Products", "CLinux"])
         + rooms("StrictTOML", [toml])
         + rooms("Settings", ["Products", "StrictTOML"])
         + rooms("Systemd", [log])
@@ -184,8 +184,7 @@ let package = Package(
             "Insight",
             [
                 "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
-                "Embedder", "Neighbours", "Recommending", "Catalogue", "Tables", "Publishing", "Reconciling",
-                "Hooking",
+                "Embedder", "Neighbours", "Catalogue", "Tables", "Publishing", "Reconciling", "Hooking",
                 "Control",
             ])
         + rooms(

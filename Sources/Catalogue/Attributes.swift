@@ -5,7 +5,7 @@ import Products
 // What the shop says of its products: its table, kept product by product.
 
 extension Catalogue {
-    /// The digest of the table that the attributes are from; nil where there was none.
+    /// Of the table that the attributes are from: the digest of its bytes and of how they are read. Nil where there was none.
     package func attributesFile() throws(CatalogueError) -> ContentDigest? {
         try read { database in
             try Data.fetchOne(database, sql: "SELECT attributes_file FROM ranking").flatMap {
@@ -30,7 +30,7 @@ extension Catalogue {
     /// Takes on what a table says of products, in the place of what was known. The lists of products of which it says something
     /// else, and of those that may name them, are to be made again.
     ///
-    /// - Parameter file: the digest of the table's bytes; nil where there is no table any more.
+    /// - Parameter file: the digest of the table's bytes and of how they are read; nil where there is no table any more.
     package func store(
         attributes: [ProductID: ProductAttributes], of file: ContentDigest?
     ) throws(CatalogueError) {

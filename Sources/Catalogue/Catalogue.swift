@@ -165,7 +165,7 @@ package final class Catalogue: Sendable {
         try attempt(file) { try database.write(body) }
     }
 
-    /// Writes what files are going to tell of: it is on the disk when this returns, with all that was written before, and a
+    /// Writes what files are going to show: it is on the disk when this returns, with all that was written before, and a
     /// power cut does not undo it. Docs/explanation/decisions/008-durability.md says which transactions have to be.
     func writeDurably<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try database.writeWithoutTransaction { database in

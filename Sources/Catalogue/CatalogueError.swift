@@ -60,7 +60,7 @@ package enum CatalogueError: ExplainedError, Hashable {
         case .full(let file):
             .init(
                 "there is no space left for \(file)",
-                remedy: "Free some and run again; nothing is lost.", .inputOutput)
+                remedy: "Free some and run this again; nothing is lost.", .inputOutput)
         case .damaged(let file, let message):
             .init(
                 "\(file) is damaged (\(message))",
@@ -74,10 +74,8 @@ package enum CatalogueError: ExplainedError, Hashable {
                     "Install that version, or delete the file: it is made anew from the photos.", .dataError)
         case .fromOlderVersion(let file):
             .init(
-                "\(file) was made by an older imgrec-agent, or was not finished",
-                remedy:
-                    "Start the agent or run 'imgrec-agent reconcile', which bring it up to date; a command that only looks changes nothing.",
-                .tryAgain)
+                "\(file) was made by an older imgrec-agent, or was not finished, and this command only reads it",
+                remedy: "Start the agent or run 'imgrec-agent reconcile' to bring it up to date.", .tryAgain)
         case .foreign(let file):
             .init(
                 "\(file) is a database, and not one of imgrec-agent's; it was left as it is",
@@ -107,11 +105,12 @@ package enum CatalogueError: ExplainedError, Hashable {
         case .gone(let file):
             .init(
                 "\(file) was deleted or replaced while the agent was running",
-                remedy: "Start it again: what is missing is made anew from the photos.", .inputOutput)
+                remedy: "Restart it: what is missing is made anew from the photos.", .inputOutput)
         case .vectors(let file, let reason):
             .init(
                 "\(file) cannot be read or written: \(reason)",
-                remedy: "Mend that and run again; the file may be deleted, it is made anew.", .inputOutput)
+                remedy: "Mend that and run this again. The file may be deleted: it is made anew.",
+                .inputOutput)
         case .failed(let file, let message):
             .init("\(file): \(message)", .inputOutput)
         }

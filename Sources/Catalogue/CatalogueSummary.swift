@@ -7,7 +7,7 @@ package struct CatalogueSummary: Hashable, Sendable {
     /// The model whose neighbours the table has.
     package let model: ModelRecord?
     /// The model that is to take over.
-    package let next: NextModel?
+    package let coming: ComingModel?
     package let products: Int
     package let ready: Int
     package let failed: Int
@@ -23,7 +23,7 @@ package struct CatalogueSummary: Hashable, Sendable {
 
     /// Of a catalogue that there is not yet.
     package static let empty = CatalogueSummary(
-        model: nil, next: nil, products: 0, ready: 0, failed: 0, embeddings: 0, due: 0, isRankingDue: false,
+        model: nil, coming: nil, products: 0, ready: 0, failed: 0, embeddings: 0, due: 0, isRankingDue: false,
         generation: 0,
         isHeldBack: false)
 }
@@ -42,12 +42,13 @@ package struct LastReconcile: Hashable, Sendable {
 }
 
 extension Catalogue {
+    /// As of one moment. Counts whole tables: the time grows with them.
     package func summary() throws(CatalogueError) -> CatalogueSummary {
         try read { database in
             func count(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }
             return CatalogueSummary(
                 model: try Self.model(.inService, database)?.record,
-                next: try Self.nextModel(database),
+                coming: try Self.comingModel(database),
                 products: try count("SELECT count(*) FROM product"),
                 ready: try count("SELECT count(*) FROM image WHERE state = 'ready'"),
                 failed: try count("SELECT count(*) FROM image WHERE state = 'failed'"),
@@ -63,6 +64,7 @@ extension Catalogue {
         }
     }
 
+    /// Nil before a running agent has finished its first comparison of the whole folder.
     package func lastReconcile() throws(CatalogueError) -> LastReconcile? {
         try read { database in
             try Row.fetchOne(database, sql: "SELECT ended_at, report FROM last_reconcile").map {
@@ -71,6 +73,7 @@ extension Catalogue {
         }
     }
 
+    /// Keeps this one in the place of the one before.
     package func note(_ reconcile: LastReconcile) throws(CatalogueError) {
         try write { database in
             try database.run(

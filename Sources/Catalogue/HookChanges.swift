@@ -28,6 +28,7 @@ extension Catalogue {
         }
     }
 
+    /// How many products the hook has yet to be notified of.
     package func hookChangeCount() throws(CatalogueError) -> Int {
         try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM hook_change") ?? 0 }
     }

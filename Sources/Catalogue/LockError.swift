@@ -19,7 +19,7 @@ package enum LockError: ExplainedError, Hashable {
         case .notOwner(let stateFolder, let owner):
             .init(
                 "\(stateFolder) belongs to the user \(owner)",
-                remedy: "Run this as that user: sudo -u \(owner) imgrec-agent ...", .noPermission)
+                remedy: "Run this as that user, with 'sudo -u \(owner) imgrec-agent ...'.", .noPermission)
         }
     }
 }

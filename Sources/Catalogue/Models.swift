@@ -26,7 +26,7 @@ package struct ModelNumber: Hashable, Sendable {
 }
 
 /// The model that is to take over from the one in service, and how far it is.
-package struct NextModel: Hashable, Sendable {
+package struct ComingModel: Hashable, Sendable {
     package let record: ModelRecord
     /// Photos that have a vector of it, of those that are used.
     package let embedded: Int
@@ -38,13 +38,13 @@ package struct KnownModel: Hashable, Sendable {
     package let record: ModelRecord
     package let embeddings: Int
     package let isInService: Bool
-    package let isNext: Bool
+    package let isComing: Bool
 }
 
 extension Catalogue {
     enum Role: String {
         case inService = "model"
-        case next
+        case coming = "next"
     }
 
     /// The number of a model; a new one where it has not been seen.
@@ -94,7 +94,7 @@ extension Catalogue {
     ///
     /// - Returns: its number.
     @discardableResult
-    package func setNext(_ model: ModelRecord?) throws(CatalogueError) -> ModelNumber? {
+    package func setComing(_ model: ModelRecord?) throws(CatalogueError) -> ModelNumber? {
         try write { database in
             let number = try model.map { try Self.number(of: $0, database) }
             try database.run(
@@ -104,8 +104,9 @@ extension Catalogue {
     }
 
     /// Nil where none is in service that it could take over from.
-    static func nextModel(_ database: Database) throws -> NextModel? {
-        guard try model(.inService, database) != nil, let (number, record) = try model(.next, database) else {
+    static func comingModel(_ database: Database) throws -> ComingModel? {
+        guard try model(.inService, database) != nil, let (number, record) = try model(.coming, database)
+        else {
             return nil
         }
         let row = try Row.fetchOne(
@@ -116,7 +117,7 @@ extension Catalogue {
                 WHERE state = 'ready'
                 """,
             arguments: [number.id])!
-        return NextModel(record: record, embedded: row["embedded"], photos: row["photos"])
+        return ComingModel(record: record, embedded: row["embedded"], photos: row["photos"])
     }
 
     /// Photos that are used and have no vector of a model, one for each content, in the order of their contents.
@@ -198,7 +199,7 @@ extension Catalogue {
             ).map {
                 KnownModel(
                     record: try ModelRecord(row: $0), embeddings: $0["embeddings"],
-                    isInService: $0["is_in_service"], isNext: $0["is_next"])
+                    isInService: $0["is_in_service"], isComing: $0["is_next"])
             }
         }
     }

@@ -2,33 +2,6 @@ import Foundation
 import GRDB
 import Products
 
-/// A product as its readers see it.
-package struct RankedProduct: Hashable, Sendable {
-    package struct Similar: Hashable, Sendable {
-        package let neighbour: Neighbour
-        /// The neighbour's photos, in the order of their paths; the first stands for it.
-        package let photos: [ProductPhoto]
-        package let attributes: ProductAttributes
-
-        package init(neighbour: Neighbour, photos: [ProductPhoto], attributes: ProductAttributes) {
-            (self.neighbour, self.photos, self.attributes) = (neighbour, photos, attributes)
-        }
-    }
-
-    package let product: ProductID
-    /// Its photos, in the order of their paths.
-    package let photos: [ProductPhoto]
-    package let attributes: ProductAttributes
-    /// The most similar first.
-    package let similar: [Similar]
-
-    package init(
-        product: ProductID, photos: [ProductPhoto], attributes: ProductAttributes, similar: [Similar]
-    ) {
-        (self.product, self.photos, self.attributes, self.similar) = (product, photos, attributes, similar)
-    }
-}
-
 /// What there is to note once files are in their places and the index is written.
 package struct PublicationNote: Sendable {
     /// Each product's file by its digest.
@@ -72,7 +45,7 @@ extension Catalogue {
             var neighbour = try neighbours.next()?.copy()
             // Both are in the order of the products: one merge.
             while let product = try products.next().map({ ProductID($0) }) {
-                var similar: [RankedProduct.Similar] = []
+                var similar: [Candidate] = []
                 while let row = neighbour, ProductID(row["product"] as String) <= product {
                     if ProductID(row["product"] as String) == product {
                         let neighbour = Neighbour(row: row)

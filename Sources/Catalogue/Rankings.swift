@@ -35,6 +35,7 @@ extension Catalogue {
     /// From how many changed rows on the neighbour table's index is made anew, if most are.
     private static let bulkRows = 5000
 
+    /// As of one moment. The depth is 0 before the first ranking.
     package func rankingState() throws(CatalogueError) -> RankingState {
         try read { database in
             let row = try Row.fetchOne(
@@ -51,6 +52,7 @@ extension Catalogue {
         }
     }
 
+    /// Removals stay held back across restarts until this says otherwise.
     package func setHeldBack(_ isHeldBack: Bool) throws(CatalogueError) {
         try write { try $0.run(sql: "UPDATE ranking SET is_held_back = ?", arguments: [isHeldBack]) }
     }
@@ -62,6 +64,7 @@ extension Catalogue {
         }
     }
 
+    /// How many products have a row in the neighbour table.
     package func rankedProductCount() throws(CatalogueError) -> Int {
         try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM product") ?? 0 }
     }

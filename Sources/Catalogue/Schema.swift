@@ -188,7 +188,7 @@ enum Schema {
             attributes TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
 
-        -- The SHA-256 of the file that these are from; NULL where there is none.
+        -- Of the file that these are from: the SHA-256 of its bytes' SHA-256 and of how they are read; NULL where there is none.
         ALTER TABLE ranking ADD COLUMN attributes_file BLOB CHECK (length(attributes_file) = 32);
         """
 }

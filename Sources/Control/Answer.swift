@@ -5,6 +5,12 @@ struct Answer {
     /// In bytes. Whoever says more before the body, or in one chunk's head, is no agent.
     private static let longestHead = 1 << 16
 
+    /// Why it cannot be used, and what helps.
+    struct Objection: Hashable {
+        let reason: String
+        var remedy: String?
+    }
+
     private let accepted: String?
     private var received: [UInt8] = []
     private var decoder: ChunkDecoder?
@@ -19,7 +25,7 @@ struct Answer {
 
     /// Takes in what has come.
     ///
-    /// - Parameter body: takes a part of the body. False where it is none of an agent's.
+    /// - Parameter body: takes a part of the body. False where it is not an agent's.
     /// - Returns: false where this is no answer of an agent's, or too long.
     mutating func take(_ bytes: ArraySlice<UInt8>, _ body: (Data) -> Bool) -> Bool {
         received += bytes
@@ -40,18 +46,20 @@ struct Answer {
     }
 
     /// Once it is through: why it cannot be used; nil where it can, or says itself why not.
-    var objection: String? {
-        guard hasHead else { return "it went away before it answered; run this again" }
+    var objection: Objection? {
+        guard hasHead else {
+            return Objection(reason: "it went away before it answered", remedy: "Run this again.")
+        }
         guard let refusal else { return nil }
         if refusal.line.contains(" 404 ") {
-            return "it is of another version than this command. Start it again"
+            return Objection(reason: "it is of another version than this command", remedy: "Restart it.")
         }
-        return failure == nil ? "it answers: \(refusal.line)" : nil
+        return failure == nil ? Objection(reason: "it answers: \(refusal.line)") : nil
     }
 
     /// What the agent says is wrong.
-    var failure: Control.Failure? {
-        refusal.flatMap { try? JSONDecoder().decode(Control.Failure.self, from: Data($0.body)) }
+    var failure: ControlMessage.Failure? {
+        refusal.flatMap { try? JSONDecoder().decode(ControlMessage.Failure.self, from: Data($0.body)) }
     }
 }
 

@@ -33,13 +33,14 @@ package struct ControlClient: ~Copyable {
             // A socket that nobody listens on was left by an agent that was killed.
             // And where the path is too long for a socket, nobody can listen.
             case ENOENT, ENOTDIR, ECONNREFUSED, ENAMETOOLONG: return nil
-            // One listens and takes nobody in any more: what it is asked tells.
+            // One listens and takes nobody in any more: a question will show.
             case EAGAIN: break
             case EACCES, EPERM:
                 throw .cannotConnect(
                     socket: socket,
-                    reason:
-                        "you may not use it. Run this as root, or join its group: usermod --append --groups imgrec-agent USER"
+                    reason: "you may not use it",
+                    remedy:
+                        "Run this as root, or join its group with 'usermod --append --groups imgrec-agent USER'."
                 )
             default: throw .cannotConnect(socket: socket, reason: errnoText(error.errno))
             }
@@ -72,13 +73,13 @@ package struct ControlClient: ~Copyable {
         allowsMassRemoval: Bool, progress: (ReconcileProgress) -> Void
     ) throws(ControlError) -> ReconcileReport {
         var line = Data()
-        var last = Control.Line()
+        var last = ControlMessage.Line()
         let target = "/reconcile\(allowsMassRemoval ? "?allow-mass-removal=1" : "")"
         try request("POST", target, takesLong: true) { part in
             var rest = part[...]
             while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                 line.append(rest[..<end])
-                if let told = try? JSONDecoder().decode(Control.Line.self, from: line) {
+                if let told = try? JSONDecoder().decode(ControlMessage.Line.self, from: line) {
                     last = told
                     if let step = told.progress { progress(step) }
                 }
@@ -90,7 +91,8 @@ package struct ControlClient: ~Copyable {
         }
         if let error = last.error { throw .remote(message: error.message, error.exitCode) }
         guard let report = last.report else {
-            throw .cannotConnect(socket: socket, reason: "it went away before it was done; run this again")
+            throw .cannotConnect(
+                socket: socket, reason: "it went away before it was done", remedy: "Run this again.")
         }
         return report
     }
@@ -107,7 +109,8 @@ package struct ControlClient: ~Copyable {
             return try JSONDecoder().decode(Value.self, from: body)
         } catch {
             throw .cannotConnect(
-                socket: socket, reason: "its answer is not understood; is it of another version?")
+                socket: socket, reason: "its answer cannot be understood",
+                remedy: "If it is of another version than this command, restart it.")
         }
     }
 
@@ -153,12 +156,14 @@ package struct ControlClient: ~Copyable {
             let hadHead = answer.hasHead
             guard answer.take(buffer[..<count], body) else {
                 throw .cannotConnect(
-                    socket: socket, reason: "what it answers is none of an agent's, or too long")
+                    socket: socket, reason: "its answer is not an agent's, or is too long")
             }
             // The head is a sign of life; and where work is done, so is each word of it.
             if answer.hasHead, takesLong || !hadHead { end = .now + timeout }
         }
-        if let reason = answer.objection { throw .cannotConnect(socket: socket, reason: reason) }
+        if let objection = answer.objection {
+            throw .cannotConnect(socket: socket, reason: objection.reason, remedy: objection.remedy)
+        }
         if let failure = answer.failure { throw .remote(message: failure.message, failure.exitCode) }
     }
 

@@ -2,7 +2,7 @@ import Products
 import Settings
 
 /// The control socket's words. It speaks HTTP and JSON; Docs/reference/control-socket.md has the addresses.
-package enum Control {
+package enum ControlMessage {
     package static let socketName = "control.socket"
 
     /// One line of a streamed answer: how far it is, and at the end what was done or what was wrong.
@@ -48,5 +48,5 @@ package struct PrunedModel: Codable, Hashable, Sendable {
 
 extension Settings {
     /// Where a running agent listens.
-    package var controlSocket: String { "\(runtimeFolder)/\(Control.socketName)" }
+    package var controlSocket: String { "\(runtimeFolder)/\(ControlMessage.socketName)" }
 }

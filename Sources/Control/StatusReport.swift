@@ -64,10 +64,10 @@ package struct StatusReport: Codable, Hashable, Sendable {
         }
     }
 
-    /// The program that is told of changes.
+    /// The program that is notified of changes.
     package struct Hook: Codable, Hashable, Sendable {
         package let command: [String]
-        /// Products that it has not been told of.
+        /// Products that it has yet to be notified of.
         package let waiting: Int
         package let isRunning: Bool
         /// When it ended last since the agent was started; ISO 8601.

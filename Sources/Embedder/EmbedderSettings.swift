@@ -5,8 +5,10 @@ import Settings
 // What the settings say of models.
 
 extension Settings {
+    /// The settings' check lets no other text through than those that `Precision` knows.
     package var precision: ModelSource.Precision { .init(rawValue: modelPrecision) ?? .f32 }
 
+    /// Nil where no compiled networks are kept (`cache.folder = "none"`).
     package var networkCache: NetworkCache? {
         cacheFolder.map { NetworkCache(folder: $0, maxBytes: maxCachedBytes) }
     }

@@ -69,30 +69,22 @@ package struct EmbeddingPipeline {
         let next = SharedCounter(upTo: photos.count, isOver: isOver)
         let claims = ContentClaims(isEmbedded)
         model.begin()
-        for _ in 0..<lanes {
-            OwnThread("embed") { [self] in
-                defer { queue.finish() }
-                do {
-                    var ahead: [(index: Int, preparation: Preparation)] = []
-                    while ahead.count < Self.preparedAhead / lanes, !model.isOver, let index = next.take() {
-                        ahead.append((index, try prepare(photos[index], claims: claims)))
+        defer { queue.close() }
+        for started in 0..<lanes {
+            do {
+                try OwnThread("embed") { [self] in
+                    defer { queue.finish() }
+                    do {
+                        try embed(photos, next, claims, ahead: Self.preparedAhead / lanes, queue)
+                    } catch {
+                        _ = queue.send(.stopped(error))
                     }
-                    let lane = try lane()
-                    for (index, preparation) in ahead {
-                        guard queue.send(.outcome(index: index, try finish(preparation, lane: lane))) else {
-                            return
-                        }
-                    }
-                    while let index = next.take() {
-                        let outcome = try finish(try prepare(photos[index], claims: claims), lane: lane)
-                        guard queue.send(.outcome(index: index, outcome)) else { return }
-                    }
-                } catch {
-                    _ = queue.send(.stopped(error))
                 }
+            } catch {
+                for _ in started..<lanes { queue.finish() }
+                throw error
             }
         }
-        defer { queue.close() }
         while true {
             let messages = queue.receive()
             if messages.isEmpty { return next.taken }
@@ -104,6 +96,25 @@ package struct EmbeddingPipeline {
                 }
             }
             try receive(outcomes)
+        }
+    }
+
+    /// What one lane does: photos are prepared while the network is still being loaded.
+    private func embed(
+        _ photos: [ImagePath], _ next: SharedCounter, _ claims: ContentClaims, ahead limit: Int,
+        _ queue: BoundedQueue<Message>
+    ) throws {
+        var ahead: [(index: Int, preparation: Preparation)] = []
+        while ahead.count < limit, !model.isOver, let index = next.take() {
+            ahead.append((index, try prepare(photos[index], claims: claims)))
+        }
+        let lane = try lane()
+        for (index, preparation) in ahead {
+            guard queue.send(.outcome(index: index, try finish(preparation, lane: lane))) else { return }
+        }
+        while let index = next.take() {
+            let outcome = try finish(try prepare(photos[index], claims: claims), lane: lane)
+            guard queue.send(.outcome(index: index, outcome)) else { return }
         }
     }
 

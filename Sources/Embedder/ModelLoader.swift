@@ -26,14 +26,14 @@ package final class ModelLoader: Sendable {
     }
 
     /// Begins to load, if nobody has.
-    package func begin() { _ = begun() }
+    package func begin() { _ = try? begun() }
 
-    private func begun() -> (thread: OwnThread, loading: Loading) {
-        state.withLock { state in
+    private func begun() throws(ThreadError) -> (thread: OwnThread, loading: Loading) {
+        try state.withLock { (state) throws(ThreadError) in
             if case .loading(let thread, let loading) = state { return (thread, loading) }
             let loading = Loading()
             let (source, threads, cache) = (source, threads, cache)
-            let thread = OwnThread("load") {
+            let thread = try OwnThread("load") {
                 let loaded = Result { () throws(ModelError) in
                     try source.load(threads: threads, cache: cache)
                 }
@@ -65,12 +65,15 @@ package final class ModelLoader: Sendable {
     }
 
     /// The network; begins to load it and waits for it.
-    package func model() throws(ModelError) -> Model {
-        let (thread, loading) = begun()
+    ///
+    /// - Throws: `ModelError` where it cannot be loaded, `ThreadError` where there is no thread to load it on.
+    package func model() throws -> Model {
+        let (thread, loading) = try begun()
         thread.join()
         // The thread ends with a result.
         guard let loaded = loading.result.withLock({ $0 }) else {
-            throw .openVINO(doing: "loading \(source.name)", message: "its thread ended without a result")
+            throw ModelError.openVINO(
+                doing: "loading \(source.name)", message: "its thread ended without a result")
         }
         return try loaded.get()
     }

@@ -23,8 +23,8 @@ package enum ModelSpeed {
         let isWarm = DispatchSemaphore(value: 0)
         let isOver = Atomic(false)
         let failure = Mutex<ModelError?>(nil)
-        let lanes = (0..<threads).map { _ in
-            OwnThread("speed") {
+        let makeLane: @Sendable () throws(ThreadError) -> OwnThread = { () throws(ThreadError) in
+            try OwnThread("speed") {
                 do throws(ModelError) {
                     let lane = try model.makeLane()
                     // A picture without a direction takes as long as another.
@@ -44,6 +44,15 @@ package enum ModelSpeed {
                     isWarm.signal()
                 }
             }
+        }
+        // Fewer threads than are wanted give no speed, but an error.
+        var lanes: [OwnThread] = []
+        do throws(ThreadError) {
+            for _ in 0..<threads { lanes.append(try makeLane()) }
+        } catch {
+            isOver.store(true, ordering: .relaxed)
+            for lane in lanes { lane.join() }
+            throw .openVINO(doing: "measuring \(threads) lanes", message: error.explanation.sentence)
         }
         for _ in 0..<threads { isWarm.wait() }
         let (start, before) = (ContinuousClock.now, count.load(ordering: .relaxed))

@@ -2,7 +2,7 @@ import Foundation
 import Products
 import StrictTOML
 
-/// A manifest in the making: what a network's file tells, what somebody says, and defaults for the rest.
+/// A manifest in the making: what a network's file says, what somebody says, and defaults for the rest.
 package struct ManifestDraft: Sendable {
     /// How levels become values; each is (level - mean) / scale, in the order of the planes.
     package enum Normalisation: String, CaseIterable, Sendable {
@@ -38,8 +38,8 @@ package struct ManifestDraft: Sendable {
     package enum Failure: ExplainedError, Hashable {
         case noNetwork(folder: String)
         case manyNetworks(folder: String, names: [String])
-        case notAnImageNetwork(file: String, reason: String)
-        /// Something that the file does not tell.
+        case notAnImageNetwork(file: String, reason: String, remedy: String? = nil)
+        /// Something that the file does not say.
         case unknown(what: String, flag: String)
         case badName(String)
 
@@ -51,14 +51,14 @@ package struct ManifestDraft: Sendable {
                 .init(
                     "there are several networks in \(folder): \(names.joined(separator: ", "))",
                     remedy: "Name one of these files.", .dataError)
-            case .notAnImageNetwork(let file, let reason):
-                .init("\(file) cannot be used: \(reason)", .dataError)
+            case .notAnImageNetwork(let file, let reason, let remedy):
+                .init("\(file) cannot be used: \(reason)", remedy: remedy, .dataError)
             case .unknown(let what, let flag):
-                .init("the file does not tell \(what)", remedy: "Say it: \(flag)", .dataError)
+                .init("the file does not say \(what)", remedy: "Say it with \(flag).", .dataError)
             case .badName(let name):
                 .init(
-                    "\"\(name)\" is no name for a model's folder",
-                    remedy: "Give another one: --name my-model", .dataError)
+                    "\"\(name)\" cannot be the name of a model's folder",
+                    remedy: "Give another name, as in --name my-model.", .dataError)
             }
         }
     }
@@ -89,17 +89,19 @@ package struct ManifestDraft: Sendable {
     package init(path: String) throws {
         let file = try Self.network(at: path)
         let interface = try NetworkInterface(file: file)
-        func refuse(_ reason: String) -> Failure { .notAnImageNetwork(file: file, reason: reason) }
+        func refuse(_ reason: String, remedy: String? = nil) -> Failure {
+            .notAnImageNetwork(file: file, reason: reason, remedy: remedy)
+        }
         let inputs = interface.inputs.map { "\($0.name) \($0.text)" }.joined(separator: "; ")
         guard interface.inputs.count == 1, let input = interface.inputs.first else {
             throw refuse(
-                "it has \(interface.inputs.count) inputs (\(inputs)), and one picture is all it will get. Export the image part alone"
-            )
+                "it has \(interface.inputs.count) inputs (\(inputs)), and one picture is all it will get",
+                remedy: "Export the image part alone.")
         }
         guard let dimensions = input.dimensions else {
             throw refuse(
-                "its input \(input.name) has no fixed number of dimensions. Export it with the shape [1, 3, height, width]"
-            )
+                "its input \(input.name) has no fixed number of dimensions",
+                remedy: "Export it with the shape [1, 3, height, width].")
         }
         guard dimensions.count == 4 else {
             throw refuse("its input \(inputs) is no picture, which has four dimensions")
@@ -160,7 +162,7 @@ package struct ManifestDraft: Sendable {
     /// The manifest as TOML.
     ///
     /// - Parameter digests: of the network's files.
-    /// - Throws: `Failure.unknown` for what the file does not tell and nobody has said.
+    /// - Throws: `Failure.unknown` for what neither the file nor anybody has said.
     package func text(digests: [ContentDigest]) throws(Failure) -> String {
         guard Self.isName(name) else { throw .badName(name) }
         guard let width, let height else {

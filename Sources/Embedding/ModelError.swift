@@ -10,7 +10,7 @@ package enum ModelError: ExplainedError, Hashable {
     case missingFile(file: String)
     /// What made a catalogue's vectors cannot be had any more.
     case notAsItWas(name: String)
-    case wrongInterface(model: String, reason: String)
+    case wrongInterface(model: String, reason: String, remedy: String? = nil)
     /// OpenVINO refused; its own words.
     case openVINO(doing: String, message: String)
 
@@ -21,11 +21,11 @@ package enum ModelError: ExplainedError, Hashable {
                 "there is no model \"\(name)\" in \(folders.joined(separator: " or "))",
                 remedy: known.isEmpty
                     ? "Run 'make build' (or 'make install') to obtain the default model, or set model.folder."
-                    : "There is: \(known.joined(separator: ", ")).", .unavailable)
+                    : "Name one of these: \(known.joined(separator: ", ")).", .unavailable)
         case .noManifest(let folder):
             .init("\(folder) has no manifest.toml that can be read, so it is not a model", .unavailable)
         case .badManifest(let error):
-            .init(error.description, .dataError)
+            .init(error.sentence, remedy: error.remedy, .dataError)
         case .damaged(let file, let expected, let found):
             .init(
                 "\(file) is not the file that its manifest names (SHA-256 \(found), expected \(expected))",
@@ -38,8 +38,10 @@ package enum ModelError: ExplainedError, Hashable {
                 remedy:
                     "Run 'imgrec-agent reconcile': every photo is embedded with the model of the settings, as it is now.",
                 .tryAgain)
-        case .wrongInterface(let model, let reason):
-            .init("the model \(model) does not do what its manifest says: \(reason)", .dataError)
+        case .wrongInterface(let model, let reason, let remedy):
+            .init(
+                "the model \(model) does not do what its manifest says: \(reason)", remedy: remedy,
+                .dataError)
         case .openVINO(let doing, let message):
             .init("OpenVINO failed while \(doing): \(message)", .software)
         }

@@ -32,55 +32,69 @@ package struct NetworkInterface: Hashable, Sendable {
 }
 
 extension NetworkInterface {
-    /// Why a network cannot take the pictures that its manifest tells of; nil where it can, though perhaps only once its
+    /// Why a network does not fit its manifest, and what helps.
+    struct Objection {
+        let reason: String
+        var remedy: String?
+    }
+
+    /// Why a network cannot take the pictures that its manifest describes; nil where it can, though perhaps only once its
     /// sizes that are not fixed are.
-    func objectionToInput(of manifest: ModelManifest) -> String? {
+    func objectionToInput(of manifest: ModelManifest) -> Objection? {
         let name = manifest.input.name
         guard let input = inputs.first(where: { $0.name == name }) else {
-            return "it has no input named \(name)\(Self.choice(inputs))"
+            return Objection(reason: "it has no input named \(name)\(Self.choice(inputs))")
         }
         guard inputs.count == 1 else {
             let others = inputs.filter { $0.name != name }.map { "\($0.name), \($0.text)" }
-            return
-                "it wants more than a picture (\(others.joined(separator: "; "))). Export the image part alone"
+            return Objection(
+                reason: "it wants more than a picture (\(others.joined(separator: "; ")))",
+                remedy: "Export the image part alone.")
         }
         guard let dimensions = input.dimensions else {
-            return "its input \(name) has no fixed number of dimensions. Export it with the shape "
-                + "\(manifest.inputShape)"
+            return Objection(
+                reason: "its input \(name) has no fixed number of dimensions",
+                remedy: "Export it with the shape \(manifest.inputShape).")
         }
         let wanted = manifest.inputShape
         let isPossible =
             dimensions.count == 4
             && zip(dimensions.dropFirst(), wanted.dropFirst()).allSatisfy { $0 == nil || $0 == $1 }
-        return isPossible ? nil : "its input \(name) has the shape \(Self.text(dimensions)), not \(wanted)"
+        if isPossible { return nil }
+        return Objection(
+            reason: "its input \(name) has the shape \(Self.text(dimensions)), not \(wanted)")
     }
 
-    /// Why a network does not give the output that its manifest tells of; nil where it does.
-    func objectionToOutput(of manifest: ModelManifest) -> String? {
+    /// Why a network does not give the output that its manifest describes; nil where it does.
+    func objectionToOutput(of manifest: ModelManifest) -> Objection? {
         let (name, dimension) = (manifest.output.name, manifest.output.dimension)
         guard let output = outputs.first(where: { $0.name == name }) else {
-            return "it has no output named \(name)\(Self.choice(outputs))"
+            return Objection(reason: "it has no output named \(name)\(Self.choice(outputs))")
         }
         guard output.isFloating else {
-            return
-                "its output \(name) is of type \(output.type), and an embedding is of floating-point numbers"
+            return Objection(
+                reason:
+                    "its output \(name) is of type \(output.type), and an embedding is of floating-point numbers"
+            )
         }
         guard let dimensions = output.dimensions else {
-            return "its output \(name) has no fixed number of dimensions"
+            return Objection(reason: "its output \(name) has no fixed number of dimensions")
         }
         let fixed = dimensions.compactMap { $0 }
         guard fixed.count == dimensions.count else {
-            return
-                "its output \(name) has the shape \(Self.text(dimensions)), of which not all sizes are fixed"
+            return Objection(
+                reason:
+                    "its output \(name) has the shape \(Self.text(dimensions)), of which not all sizes are fixed"
+            )
         }
         return manifest.output.pooling.objection(to: fixed, dimension: dimension).map {
-            "its output \(name) has the shape \(fixed), not \($0)"
+            Objection(reason: "its output \(name) has the shape \(fixed), not \($0)")
         }
     }
 
     private static func choice(_ ports: [Port]) -> String {
         let names = ports.map(\.name).filter { !$0.isEmpty }
-        return names.isEmpty ? "" : "; there is: \(names.joined(separator: ", "))"
+        return names.isEmpty ? "" : "; it has \(names.joined(separator: ", "))"
     }
 
     private static func text(_ dimensions: [Int?]) -> String {

@@ -144,10 +144,12 @@ private struct Network: ~Copyable {
         }
     }
 
-    /// The network with the input and output that the manifest tells of: for one picture, and in float32.
+    /// The network with the input and output that the manifest describes: for one picture, and in float32.
     consuming func prepared(for manifest: ModelManifest) throws(ModelError) -> Network {
-        func refuse(_ objection: String?) throws(ModelError) {
-            if let objection { throw .wrongInterface(model: manifest.name, reason: objection) }
+        func refuse(_ objection: NetworkInterface.Objection?) throws(ModelError) {
+            guard let objection else { return }
+            throw .wrongInterface(
+                model: manifest.name, reason: objection.reason, remedy: objection.remedy)
         }
         var found = try interface()
         try refuse(found.objectionToInput(of: manifest))

@@ -1,6 +1,6 @@
 import Products
 
-/// Why the hook cannot be given what it is to be told.
+/// Why the changes cannot be handed over to the hook.
 package enum HookError: ExplainedError, Hashable {
     case cannotWrite(file: String, reason: String)
     case cannotLock(file: String, reason: String)

@@ -41,18 +41,18 @@ package final class HookLoop: Sendable {
 
     /// - Parameters:
     ///   - status: what an earlier loop of this process left.
-    ///   - onChange: told of each change of the status, on the loop's thread.
+    ///   - onChange: called with each change of the status, on the loop's thread.
     package init(
         _ hook: PublishHook, log: Logger, status: HookStatus = HookStatus(),
         onChange: @escaping @Sendable (HookStatus) -> Void
-    ) {
+    ) throws(ThreadError) {
         self.hook = hook
         self.log = log
         self.onChange = onChange
         shared = Mutex(Shared(schedule: HookSchedule(hook.settings.hookTimes), status: status))
         // An earlier one may have left something.
         noteRound(hasChangedFiles: true)
-        let thread = OwnThread("hook") { [self] in work() }
+        let thread = try OwnThread("hook") { [self] in work() }
         shared.withLock { $0.thread = thread }
     }
 
@@ -151,7 +151,7 @@ package final class HookLoop: Sendable {
         switch outcome {
         case .nothingToTell: break
         case .busy: if !wasBusy { log.notice("the hook waits: \(Self.busy)") }
-        case .told(let count): log.notice("the hook was told of \(count) products")
+        case .told(let count): log.notice("the hook was notified of \(count) products")
         case .failed(let reason):
             guard !shared.withLock({ $0.isStopping }) else { return }
             log.error("the hook failed and is run again: \(reason)")

@@ -35,7 +35,7 @@ extension StatusReport {
         watchesAllowed = WatchBudget.allowed
         let summary = try catalogue?.summary() ?? .empty
         model = summary.model.map(Model.init)
-        change = summary.next.map {
+        change = summary.coming.map {
             Change(model: Model($0.record), embedded: $0.embedded, photos: $0.photos)
         }
         products = summary.products

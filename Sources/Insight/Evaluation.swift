@@ -84,7 +84,8 @@ package struct Evaluation {
                 ModelChoice.weights.contains(weight)
             else {
                 throw InsightError.badModel(
-                    reason: "\"\(text)\" names no model. Write a name, or several: a+b, or a*2+b.")
+                    reason: "\"\(text)\" names no model",
+                    remedy: "Write one name, or several: a+b, or a*2+b.")
             }
             choices.append(ModelChoice(name: String(halves[0]), weight: weight))
         }

@@ -38,7 +38,8 @@ package enum GalleryWriter {
         guard isOurs, !manager.fileExists(atPath: folder, isDirectory: &isFolder) || isFolder.boolValue else {
             let what = isFolder.boolValue ? "something that is not a review page is there" : "it is a file"
             throw InsightError.cannotWrite(
-                file: folder, reason: "\(what). Name a folder of its own for the page: --output FOLDER")
+                file: folder, reason: what,
+                remedy: "Name a folder of its own for the page with --output FOLDER.")
         }
         let new = gallery.data(previous: old.map { Array($0) }, now: Date())
         do {

@@ -8,8 +8,8 @@ package enum InsightError: ExplainedError, Hashable {
     case nothingYet(stateFolder: String)
     case nothingToEvaluate(reason: String)
     /// What is to be a model cannot be one.
-    case badModel(reason: String)
-    case cannotWrite(file: String, reason: String)
+    case badModel(reason: String, remedy: String? = nil)
+    case cannotWrite(file: String, reason: String, remedy: String? = nil)
 
     package var explanation: Explanation {
         switch self {
@@ -27,10 +27,10 @@ package enum InsightError: ExplainedError, Hashable {
                 .tryAgain)
         case .nothingToEvaluate(let reason):
             .init("there is nothing to evaluate: \(reason)", .dataError)
-        case .badModel(let reason):
-            .init(reason, .dataError)
-        case .cannotWrite(let file, let reason):
-            .init("\(file) cannot be written: \(reason)", .cannotCreate)
+        case .badModel(let reason, let remedy):
+            .init(reason, remedy: remedy, .dataError)
+        case .cannotWrite(let file, let reason, let remedy):
+            .init("\(file) cannot be written: \(reason)", remedy: remedy, .cannotCreate)
         }
     }
 }

@@ -127,9 +127,8 @@ package struct ModelShelf {
         let isTaken = manager.fileExists(atPath: target)
         guard replaces || isInPlace || !isTaken else {
             throw InsightError.badModel(
-                reason:
-                    "there is a model \(target) already. To replace it: --force; or give another name: --name"
-            )
+                reason: "there is a model \(target) already",
+                remedy: "Replace it with --force, or give another name with --name.")
         }
         // Beside its place until it is whole and has been tried.
         let (made, old) = ("\(library.own)/.added-\(getpid())", "\(library.own)/.replaced-\(getpid())")

@@ -5,7 +5,6 @@ import Foundation
 import Imaging
 import Neighbours
 import Products
-import Recommending
 import Reconciling
 import Settings
 
@@ -16,6 +15,12 @@ package struct SimilarSearch {
             package let product: String
             package let image: String
             package let score: Double
+
+            init(_ neighbour: Neighbour, image: ImagePath?) {
+                product = neighbour.product.text
+                self.image = image?.text ?? ""
+                score = (Double(neighbour.score) * 1e6).rounded() / 1e6
+            }
         }
 
         /// The product's id, or the path of the file.
@@ -46,21 +51,20 @@ package struct SimilarSearch {
     ///   - count: how many to name; nil for as many as are published.
     package func nearest(to name: String, count: Int?) throws -> Answer {
         let count = count ?? settings.recommendationCount
-        let firstImages = try catalogue.firstImages()
-        func answer(_ query: String, isProduct: Bool, _ neighbours: [Neighbour]) -> Answer {
-            Answer(
-                query: query, isProduct: isProduct, model: record.name,
-                similar: neighbours.prefix(count).map {
-                    Answer.Match(
-                        product: $0.product.text, image: firstImages[$0.product]?.text ?? "",
-                        score: (Double($0.score) * 1e6).rounded() / 1e6)
-                })
+        func answer(_ query: String, isProduct: Bool, _ similar: [Answer.Match]) -> Answer {
+            Answer(query: query, isProduct: isProduct, model: record.name, similar: similar)
         }
         if let product = try product(named: name) {
-            return answer(product.text, isProduct: true, try list(of: product, count: count))
+            let list = try list(of: product, count: count)
+            return answer(
+                product.text, isProduct: true,
+                list.map { .init($0.neighbour, image: $0.photos[0].path) })
         }
-        let embedding = try embedding(ofFile: name)
-        return answer(name, isProduct: false, try nearest(to: embedding, besides: nil, count: count))
+        let neighbours = try nearest(to: try embedding(ofFile: name), besides: nil, count: count)
+        let firstImages = try catalogue.firstImages()
+        return answer(
+            name, isProduct: false,
+            neighbours.map { .init($0, image: firstImages[$0.product]) })
     }
 
     /// The product of this id, or of the photo with this path: in the image folder, or a file of it.
@@ -74,20 +78,39 @@ package struct SimilarSearch {
         return try catalogue.images().first { $0.path == imagePath && $0.digest != nil }?.product
     }
 
-    /// The product's list, as long as is asked for.
-    private func list(of product: ProductID, count: Int) throws -> [Neighbour] {
-        guard var list = Recommender(settings).lists.first else { return [] }
-        list.count = count
-        let recommender = Recommender(lists: [list])
-        let looks = try candidates(of: product, depth: recommender.candidateDepth)
-        return recommender.lists(from: Candidates(looks: looks))[0].entries.map(\.neighbour)
+    /// The product's list as its document has it, but as long as is asked for.
+    private func list(of product: ProductID, count: Int) throws -> [Candidate] {
+        var settings = settings
+        settings.recommendationCount = count
+        let form = DocumentForm(settings)
+        guard var ranked = try ranked([product]).first else { return [] }
+        if form.candidateDepth > (try catalogue.rankingState().depth) {
+            ranked = try withCandidates(ranked, depth: form.candidateDepth)
+        }
+        return form.document(of: ranked).recommendations
     }
 
-    private func candidates(of product: ProductID, depth: Int) throws -> [Neighbour] {
-        let stored = try catalogue.neighbours(of: product) ?? []
-        if depth <= (try catalogue.rankingState().depth) { return stored }
-        guard let own = try catalogue.vectors(of: [product], model: model).first else { return stored }
-        return try nearest(to: own.embedding, besides: product, count: depth)
+    private func ranked(_ products: [ProductID]) throws -> [RankedProduct] {
+        var ranked: [RankedProduct] = []
+        try catalogue.forEach(of: products) { if let one = $1 { ranked.append(one) } }
+        return ranked
+    }
+
+    /// The product with more candidates than the catalogue has ranked.
+    private func withCandidates(_ product: RankedProduct, depth: Int) throws -> RankedProduct {
+        guard let own = try catalogue.vectors(of: [product.product], model: model).first else {
+            return product
+        }
+        let neighbours = try nearest(to: own.embedding, besides: product.product, count: depth)
+        let found = Dictionary(
+            uniqueKeysWithValues: try ranked(neighbours.map(\.product)).map { ($0.product, $0) })
+        return RankedProduct(
+            product: product.product, photos: product.photos, attributes: product.attributes,
+            similar: neighbours.compactMap { neighbour in
+                found[neighbour.product].map {
+                    .init(neighbour: neighbour, photos: $0.photos, attributes: $0.attributes)
+                }
+            })
     }
 
     private func nearest(to vector: Products.Embedding, besides product: ProductID?, count: Int) throws

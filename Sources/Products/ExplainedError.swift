@@ -1,6 +1,6 @@
 /// An error that stops what was asked for, in words for a person and in a number for scripts.
 ///
-/// What is wrong with one photo or one product stops nothing and is none of these: it is told in the report.
+/// What is wrong with one photo or one product stops nothing and is none of these: the report says it.
 package protocol ExplainedError: Error, CustomStringConvertible {
     var explanation: Explanation { get }
 }
@@ -9,7 +9,7 @@ package protocol ExplainedError: Error, CustomStringConvertible {
 package struct Explanation: Hashable, Sendable {
     /// What is wrong, with what, and why; without a full stop.
     package let sentence: String
-    /// What to do, in whole sentences; nil where nothing is known to help.
+    /// What to do, in whole sentences with their full stops; nil where nothing is known to help.
     package let remedy: String?
     package let systemExit: SystemExit
 
@@ -17,6 +17,7 @@ package struct Explanation: Hashable, Sendable {
         (self.sentence, self.remedy, self.systemExit) = (sentence, remedy, systemExit)
     }
 
+    /// The sentence and the remedy as one line. Without a remedy it has no full stop, so that it can stand in another sentence.
     package var text: String { remedy.map { "\(sentence). \($0)" } ?? sentence }
 }
 
@@ -32,7 +33,7 @@ package struct UnforeseenError: ExplainedError {
     package var explanation: Explanation {
         Explanation(
             "an error that should not have been possible: \(cause)",
-            remedy: "Please report it, with this message and what was done.", .software)
+            remedy: "Please report it, with this message and what you did.", .software)
     }
 }
 

@@ -20,11 +20,6 @@ package struct ImagePath: Hashable, Comparable, Sendable, CustomStringConvertibl
     package var text: String { name.text }
     package var description: String { name.text }
 
-    /// The ending of the file's name without its dot, or nil: `jpg` of `a/b.jpg`.
-    package var fileExtension: Substring? {
-        endingStart.map { text[text.utf8.index(after: $0)...] }
-    }
-
     /// The path without its ending: `a/b` of `a/b.jpg`.
     package var withoutExtension: FileName {
         FileName(text: endingStart.map { String(text[..<$0]) } ?? text)

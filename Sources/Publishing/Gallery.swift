@@ -50,7 +50,7 @@ package struct Gallery {
             Entry(
                 product: document.product,
                 addresses: document.photos.map { WebAddress.encoded($0.path.name.bytes) },
-                similar: document.recommendations.map { ($0.product, $0.score) }))
+                similar: document.recommendations.map { ($0.neighbour.product, $0.neighbour.score) }))
     }
 
     /// The page, which is the same whatever it shows.

@@ -29,7 +29,9 @@ struct OutputFolder: ~Copyable {
         guard descriptor >= 0 else { throw .cannotWrite(path: path, errno: errno) }
         let root = Folder(owning: descriptor)
         // Two agents with state folders of their own may have been given one output folder.
-        guard imgrec_lock(descriptor) == 0 else { throw .busy(folder: path) }
+        guard imgrec_lock(descriptor) == 0 else {
+            throw errno == EWOULDBLOCK ? .busy(folder: path) : .cannotWrite(path: path, errno: errno)
+        }
         self.path = path
         self.root = root
     }

@@ -17,6 +17,27 @@ package struct KnownOutput: Sendable {
     ) {
         (self.published, self.parts, self.isOfOtherModel) = (published, parts, isOfOtherModel)
     }
+
+    /// Where files of ours may lie.
+    func layouts(_ form: OutputForm) -> Set<OutputForm.Layout> {
+        OutputForm.layouts(in: parts).union([form.layout])
+    }
+
+    /// Removes what was written aside. There is a tree only where a change of model was interrupted.
+    func removeLeftovers(in folder: inout OutputFolder, _ form: OutputForm) throws(PublishingError) {
+        var ours: Set<FileName>?
+        try folder.removeTree { path in
+            let names =
+                ours
+                ?? Set(
+                    published.flatMap { product, _ in
+                        layouts(form).map { OutputPath(of: product, in: $0).name }
+                    })
+            ours = names
+            return names.contains(path)
+        }
+        try folder.emptyStaging()
+    }
 }
 
 /// What lies in an output folder, and whose it is.
@@ -28,14 +49,11 @@ struct OutputInventory {
     let misplaced: Set<OutputPath>
     let isOfOtherModel: Bool
 
-    /// Looks, and removes what an interrupted run left aside.
-    ///
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
     init(
         _ folder: inout OutputFolder, model: String, form: OutputForm, _ known: KnownOutput
     ) throws(PublishingError) {
-        let layouts = OutputForm.layouts(in: known.parts).union([form.layout])
-        try Self.tidy(&folder, known.published, layouts)
+        let layouts = known.layouts(form)
         let bytes = try folder.read([Index.fileName])
         let index = Index(
             known.published.compactMap { product, digest in digest.map { (product, $0) } }, form: form)
@@ -66,25 +84,6 @@ struct OutputInventory {
             misplaced.remove(.ofAll)
         }
         self.misplaced = misplaced
-    }
-
-    /// Removes what was written aside. There is a tree only where a change of model was interrupted.
-    private static func tidy(
-        _ folder: inout OutputFolder, _ published: [(product: ProductID, digest: ContentDigest?)],
-        _ layouts: Set<OutputForm.Layout>
-    ) throws(PublishingError) {
-        var ours: Set<FileName>?
-        try folder.removeTree { path in
-            let known =
-                ours
-                ?? Set(
-                    published.flatMap { product, _ in
-                        layouts.map { OutputPath(of: product, in: $0).name }
-                    })
-            ours = known
-            return known.contains(path)
-        }
-        try folder.emptyStaging()
     }
 
     /// Whether something else lies where the file of all products is.

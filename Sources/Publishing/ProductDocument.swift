@@ -2,34 +2,16 @@ import Products
 
 /// A product's JSON document (schema version 1).
 package struct ProductDocument: Hashable, Sendable {
-    package struct Recommendation: Hashable, Sendable {
-        package let product: ProductID
-        /// The first stands for the product.
-        package let photos: [ProductPhoto]
-        package let score: Float
-        package let attributes: ProductAttributes
-
-        /// - Parameter photos: one at least.
-        package init(
-            product: ProductID, photos: [ProductPhoto], score: Float, attributes: ProductAttributes = .init()
-        ) {
-            self.product = product
-            self.photos = photos
-            self.score = score
-            self.attributes = attributes
-        }
-    }
-
     package static let schemaVersion = 1
 
     package let product: ProductID
     package let photos: [ProductPhoto]
     /// The most similar first.
-    package let recommendations: [Recommendation]
+    package let recommendations: [Candidate]
     package let attributes: ProductAttributes
 
     package init(
-        product: ProductID, photos: [ProductPhoto], recommendations: [Recommendation],
+        product: ProductID, photos: [ProductPhoto], recommendations: [Candidate],
         attributes: ProductAttributes = .init()
     ) {
         self.product = product
@@ -72,10 +54,10 @@ package struct ProductDocument: Hashable, Sendable {
         for recommendation in recommendations {
             json.beginElement()
             json.open(.object)
-            json.addMember("product", recommendation.product.text)
+            json.addMember("product", recommendation.neighbour.product.text)
             json.add(standingFor: recommendation.photos[0], form)
             json.beginMember("score")
-            json.append(JSONText.score(recommendation.score))
+            json.append(JSONText.score(recommendation.neighbour.score))
             if form.fields.contains(.images) { json.add(recommendation.photos, form) }
             json.add(recommendation.attributes)
             json.close()

@@ -47,7 +47,7 @@ package final class Publisher {
     private var stagedCount = 0
     private var outcome = Outcome()
 
-    /// Opens the output folder, and makes it where it is missing.
+    /// Opens the output folder, makes it where it is missing, and removes what an interrupted run left aside.
     ///
     /// - Parameter usuallyStaged: how many files wait between being written aside and being renamed.
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
@@ -56,6 +56,7 @@ package final class Publisher {
         usuallyStaged: Int = usuallyStaged
     ) throws(PublishingError) {
         var folder = try OutputFolder(path: path)
+        try known.removeLeftovers(in: &folder, form)
         let found = try OutputInventory(&folder, model: model, form: form, known)
         self.folder = folder
         (self.model, self.form, self.usuallyStaged) = (model, form, usuallyStaged)

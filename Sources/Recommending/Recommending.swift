@@ -1,8 +1,8 @@
 // Recommending: candidates of a product in, its lists out. Pure: no files, no catalogue, no clock.
 //
-// Each source of candidates (`Candidates`) gives a prefix of its own order, the best first; how deep the prefix has to be so that
-// the lists made of it are those of the whole catalogue, `Recommender.candidateDepth` says. What a list holds is decided
-// here and nowhere else: a list's conditions, its order and its length.
+// Each source of candidates gives a prefix of its own order, the best first (today one: `RankedProduct.similar`); how deep the
+// prefix has to be so that the lists made of it are those of the whole catalogue, `Recommender.candidateDepth` says. What a list
+// holds is decided here and nowhere else: a list's conditions, its order and its length.
 
 import Products
 
@@ -20,8 +20,8 @@ package struct Recommender: Hashable, Sendable {
     package var description: String { lists.map(\.description).joined(separator: "; ") }
 
     /// A product's lists, in the order of their definitions.
-    package func lists(from candidates: Candidates) -> [NamedList] {
-        lists.map { NamedList(name: $0.name, entries: $0.entries(from: candidates)) }
+    package func lists(of product: RankedProduct) -> [NamedList] {
+        lists.map { NamedList(name: $0.name, entries: $0.entries(of: product)) }
     }
 }
 
@@ -46,12 +46,12 @@ package struct ListDefinition: Hashable, Sendable {
     /// A condition that holds of a prefix of the order costs no depth.
     var candidateDepth: Int { count }
 
-    func entries(from candidates: Candidates) -> [ListEntry] {
+    func entries(of product: RankedProduct) -> [ListEntry] {
         var entries: [ListEntry] = []
-        for neighbour in candidates.looks {
+        for candidate in product.similar {
             guard entries.count < count else { break }
-            guard conditions.allSatisfy({ $0.holds(of: neighbour) }) else { continue }
-            entries.append(ListEntry(neighbour: neighbour, score: ListScore(looks: neighbour)))
+            guard conditions.allSatisfy({ $0.holds(of: candidate) }) else { continue }
+            entries.append(ListEntry(candidate: candidate, score: ListScore(looks: candidate)))
         }
         return entries
     }
@@ -68,19 +68,11 @@ package enum Condition: Hashable, Sendable {
         }
     }
 
-    func holds(of neighbour: Neighbour) -> Bool {
+    func holds(of candidate: Candidate) -> Bool {
         switch self {
-        case .looks(let least): neighbour.score >= least
+        case .looks(let least): candidate.neighbour.score >= least
         }
     }
-}
-
-/// What the sources of candidates know of one product, each the best first.
-package struct Candidates: Hashable, Sendable {
-    /// The products that look most like it.
-    package let looks: [Neighbour]
-
-    package init(looks: [Neighbour]) { self.looks = looks }
 }
 
 /// A list of one product.
@@ -93,7 +85,7 @@ package struct NamedList: Hashable, Sendable {
 /// A recommended product.
 package struct ListEntry: Hashable, Sendable {
     /// The product, with the cosine similarity that files show whatever decided its place.
-    package let neighbour: Neighbour
+    package let candidate: Candidate
     /// What decided its place.
     package let score: ListScore
 }
@@ -103,7 +95,7 @@ package struct ListEntry: Hashable, Sendable {
 package struct ListScore: Hashable, Comparable, Sendable {
     package let value: Double
 
-    init(looks neighbour: Neighbour) { value = Double(neighbour.score) }
+    init(looks candidate: Candidate) { value = Double(candidate.neighbour.score) }
 
     package static func < (left: ListScore, right: ListScore) -> Bool { left.value < right.value }
 }

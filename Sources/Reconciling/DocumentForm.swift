@@ -7,7 +7,7 @@ import Settings
 /// All that decides what a product's document says beside the catalogue.
 package struct DocumentForm: Sendable {
     let output: OutputForm
-    package let recommender: Recommender
+    private let recommender: Recommender
     /// Of all that the form is made by.
     let digest: ContentDigest
 
@@ -22,26 +22,20 @@ package struct DocumentForm: Sendable {
         digest = ContentDigest(of: parts.joined(separator: "\n").utf8)
     }
 
+    /// How many candidates of a product its document needs, the best first.
+    package var candidateDepth: Int { recommender.candidateDepth }
+
     /// A product's document.
     package func document(of ranked: RankedProduct) -> ProductDocument {
-        let shown = Dictionary(
-            ranked.similar.map { ($0.neighbour.product, $0) }, uniquingKeysWith: { first, _ in first })
-        let lists = recommender.lists(from: Candidates(looks: ranked.similar.map(\.neighbour)))
+        let lists = recommender.lists(of: ranked)
         return ProductDocument(
             product: ranked.product, photos: ranked.photos,
-            recommendations: (lists.first?.entries ?? []).compactMap { entry in
-                shown[entry.neighbour.product].map {
-                    .init(
-                        product: entry.neighbour.product, photos: $0.photos, score: entry.neighbour.score,
-                        attributes: $0.attributes)
-                }
-            },
-            attributes: ranked.attributes)
+            recommendations: (lists.first?.entries ?? []).map(\.candidate), attributes: ranked.attributes)
     }
 }
 
 extension Recommender {
-    package init(_ settings: Settings) {
+    fileprivate init(_ settings: Settings) {
         let least = Float(settings.minimumScore)
         self.init(
             lists: [

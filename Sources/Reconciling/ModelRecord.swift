@@ -18,6 +18,7 @@ extension ModelSource {
         guard identity == record.identity else { throw .notAsItWas(name: record.name) }
     }
 
+    /// As the catalogue notes it, with the recipe that it is made of again.
     package var record: ModelRecord {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]

@@ -3,7 +3,8 @@ import Settings
 
 /// Tells which product a photo is of.
 ///
-/// `@unchecked Sendable`: a `Regex` is a value that matching does not change.
+/// `@unchecked Sendable`: what a `Regex` says does not change. Its first match compiles the program that it keeps, and publishes
+/// it with an atomic compare-and-swap (`Regex.Program.loweredProgram` in swift-experimental-string-processing).
 package struct ProductGrouping: @unchecked Sendable {
     private let pattern: Regex<AnyRegexOutput>?
 

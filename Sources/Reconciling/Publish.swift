@@ -28,12 +28,13 @@ struct PublishStep {
     }
 
     private func publish(looksAtAll: Bool) throws -> Outcome {
-        var (publisher, looksAtAll) = (try session.publisher(workplace), looksAtAll)
-        if !publisher.isInPlace {
+        var looksAtAll = looksAtAll
+        if !(try session.publisher(workplace).isInPlace) {
             // Somebody has replaced the output folder.
             session.closePublisher()
-            (publisher, looksAtAll) = (try session.publisher(workplace), true)
+            looksAtAll = true
         }
+        let publisher = try session.publisher(workplace)
         do {
             return try publish(publisher, looksAtAll: looksAtAll)
         } catch PublishingError.cannotWrite(_, let code)

@@ -65,7 +65,7 @@ struct RankStep {
 
     /// Whether rows are not those of the photos as they are.
     private func isBehind(_ state: RankingState, isWhole: Bool) throws -> Bool {
-        if state.depth != workplace.form.recommender.candidateDepth || !state.unranked.isEmpty { return true }
+        if state.depth != workplace.form.candidateDepth || !state.unranked.isEmpty { return true }
         return try isWhole
             && (session.table?.hasLost ?? false || session.catalogue.arePoolsAhead(of: session.model))
     }

@@ -159,7 +159,8 @@ package final class RankingTable {
             searchedAgain: searchedAgain)
     }
 
-    /// Makes an update in the catalogue, together with the photos that depart.
+    /// Makes an update in the catalogue, together with the photos that depart. Rows and pools are handed over one by one within
+    /// the transaction: all of them at once, for a million products, would be as large as the table itself.
     ///
     /// - Parameter progress: called now and then with how many of the changed rows are written.
     /// - Throws: `ReconcileError.stopped`; nothing is changed then, and the table is no longer in step with the catalogue.

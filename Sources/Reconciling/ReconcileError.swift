@@ -1,3 +1,4 @@
+import Catalogue
 import Products
 
 /// Why a round cannot be made, or not be finished.
@@ -19,7 +20,7 @@ package enum ReconcileError: ExplainedError, Hashable {
             .init(
                 "\(photos) photos have no vector of the new model, the first is \(first)",
                 remedy:
-                    "Make them readable, or put them back; to leave them out: imgrec-agent reconcile --allow-mass-removal",
+                    "Make them readable, or put them back; to leave them out, run 'imgrec-agent reconcile --allow-mass-removal'.",
                 .tryAgain)
         case .changeFailed(let reason):
             .init(
@@ -29,8 +30,21 @@ package enum ReconcileError: ExplainedError, Hashable {
             .init(
                 "\(folder) has files of \(products) products that this catalogue does not know, and \(missing) of them have no photo, so nothing was published",
                 remedy:
-                    "If the photos are not where they should be (not mounted?), mend that; if the output folder is another shop's, correct output.folder; if these files are meant to go: imgrec-agent reconcile --allow-mass-removal",
+                    "If the photos are not where they should be (not mounted?), mend that; if the output folder is another shop's, correct output.folder; if these files are meant to go, run 'imgrec-agent reconcile --allow-mass-removal'.",
                 .tryAgain)
+        }
+    }
+}
+
+extension Error {
+    /// Whether nobody foresaw it, or the catalogue cannot be relied on: trying again makes no sense, for nothing is known of what
+    /// was left.
+    package var isBeyondRepair: Bool {
+        switch self as any Error {
+        case CatalogueError.damaged, CatalogueError.fromNewerVersion, CatalogueError.foreign,
+            CatalogueError.gone:
+            true
+        default: !(self is any ExplainedError)
         }
     }
 }

@@ -30,23 +30,23 @@ package final class Reconciler {
 
     /// - Parameters:
     ///   - executable: the running program's path, beside which models are found.
-    ///   - keepsServing: whether the model in service goes on until the one that the settings name can take over.
+    ///   - keepsModelInService: whether the model in service goes on until the one that the settings name can take over.
     ///   - tableFiles: looks at the table of attributes; nil for this process itself.
     ///   - progress: called often, on the thread of the round.
     package init(
-        settings: Settings, executable: String, keepsServing: Bool = false,
+        settings: Settings, executable: String, keepsModelInService: Bool = false,
         tableFiles: (any TableFiles)? = nil,
         progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
     ) throws {
         let files = tableFiles ?? DirectTableFiles()
         workplace = Workplace(
-            settings: settings, executable: executable, keepsServing: keepsServing,
+            settings: settings, executable: executable, keepsModelInService: keepsModelInService,
             progress: progress)
         brake = RemovalBrake(limit: settings.massRemovalLimit)
-        attributes = AttributeFeed(settings, files, isPatient: keepsServing)
+        attributes = AttributeFeed(settings, files, isPatient: keepsModelInService)
         succession = ModelSuccession(workplace)
         // What can be known at once is said before anything is touched.
-        guard !keepsServing else { return }
+        guard !keepsModelInService else { return }
         try succession.check()
         try attributes.read()
     }
@@ -68,7 +68,7 @@ package final class Reconciler {
     }
 
     /// Why the table of attributes could not be looked at when files were published last; nil where it could.
-    package var tableTrouble: String? { attributes.trouble }
+    package var attributesTrouble: String? { attributes.trouble }
 
     /// The name of the model that is to take over; nil where none is.
     package var coming: String? { succession.change?.coming.source.name }
@@ -123,7 +123,6 @@ package final class Reconciler {
         var round = Round()
         // Before the catalogue or the output is touched: a folder that is not there changes nothing.
         let scan = try workplace.scan(scope)
-        round.folderCount = scan.folderCount
         let session = try open()
         let planned = try PlanStep(workplace: workplace, session: session, deferral: options.deferral)
             .run(scan, scope)
@@ -193,7 +192,7 @@ package final class Reconciler {
             // After trouble: what is wrong with the output folder is found before anything is read, and that the settings name
             // another model by now.
             _ = try session.publisher(workplace)
-            if workplace.keepsServing { succession.lookForChange(session) }
+            if workplace.keepsModelInService { try succession.lookForChange(session) }
             return session
         case .closed(let held): premises = held
         case .idle:
@@ -206,7 +205,7 @@ package final class Reconciler {
         let session = Session(premises: premises, work: work, model: number)
         _ = try session.publisher(workplace)
         state = .open(session)
-        if workplace.keepsServing { succession.lookForChange(session) }
+        if workplace.keepsModelInService { try succession.lookForChange(session) }
         return session
     }
 
@@ -215,9 +214,9 @@ package final class Reconciler {
     private func loadModel() throws {
         let session = try open()
         session.work.network.begin()
-        do throws(ModelError) {
+        do {
             _ = try session.work.network.model()
-        } catch {
+        } catch let error as ModelError {
             guard succession.giveUp(session.work) else { throw error }
             // Its lock on the output folder too, which the next session takes.
             session.closePublisher()
@@ -252,7 +251,7 @@ package final class Reconciler {
         let new: Session
         do {
             // What was in its way may have been mended.
-            if succession.change == nil || looksAgain { succession.lookForChange(session) }
+            if succession.change == nil || looksAgain { try succession.lookForChange(session) }
             guard let change = succession.change else {
                 guard let trouble = succession.trouble else { return .nothingToDo }
                 throw ReconcileError.changeFailed(reason: trouble)
@@ -271,6 +270,8 @@ package final class Reconciler {
             ).run(change, leavesOut: leavesOut)
         } catch ReconcileError.stopped {
             throw ReconcileError.stopped
+        } catch let error where error.isBeyondRepair {
+            throw error
         } catch {
             throw succession.noteFailure(error)
         }

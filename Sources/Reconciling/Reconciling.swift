@@ -17,7 +17,7 @@ struct Workplace {
     /// The running program's path, beside which models are found.
     let executable: String
     /// Whether the model in service goes on until the wanted one has a vector of every photo.
-    let keepsServing: Bool
+    let keepsModelInService: Bool
     let grouping: ProductGrouping
     let filter: PhotoFilter
     let form: DocumentForm
@@ -25,12 +25,12 @@ struct Workplace {
     let progress: @Sendable (ReconcileProgress) -> Void
 
     init(
-        settings: Settings, executable: String, keepsServing: Bool,
+        settings: Settings, executable: String, keepsModelInService: Bool,
         progress: @escaping @Sendable (ReconcileProgress) -> Void
     ) {
         self.settings = settings
         self.executable = executable
-        self.keepsServing = keepsServing
+        self.keepsModelInService = keepsModelInService
         self.progress = progress
         grouping = ProductGrouping(pattern: settings.productPattern)
         filter = PhotoFilter(settings: settings)

@@ -9,6 +9,7 @@ package struct Round: Sendable {
         case places([ImagePath])
     }
 
+    /// What a round may do, and when it ends early.
     package struct Options: Sendable {
         /// Remove products however many vanish at once.
         package var allowsMassRemoval = false
@@ -47,7 +48,6 @@ package struct Round: Sendable {
     package var isPublished = false
     /// Whether nothing can be ranked before everything has been compared once more: the model is another one.
     package var awaitsWhole = false
-    package var folderCount = 0
 
     /// Takes in what was read and stored.
     mutating func take(_ applied: ApplyStep.Outcome, model: String) {

@@ -66,6 +66,6 @@ final class Session {
     func loadTable(_ workplace: Workplace) throws -> RankingTable {
         try RankingTable(
             catalogue: catalogue, model: model, dimension: work.source.dimension,
-            depth: workplace.form.recommender.candidateDepth, threads: workplace.settings.effectiveThreads)
+            depth: workplace.form.candidateDepth, threads: workplace.settings.effectiveThreads)
     }
 }

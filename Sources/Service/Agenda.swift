@@ -49,64 +49,64 @@ struct Agenda {
     init(followsLinks: Bool, change: ChangePace) { (self.followsLinks, self.change) = (followsLinks, change) }
 
     /// Photos that are known to wait for being read.
-    var waiting: Int { backlog.count - backlogStart }
+    var backlogCount: Int { backlog.count - backlogStart }
 
     /// Whether all that was found is read, ranked and published.
-    var isDone: Bool { waiting == 0 && !owesPublishing && !owesComparison }
+    var isDone: Bool { backlogCount == 0 && !owesPublishing && !owesComparison }
 
     /// How things stand between two turns.
-    func phase(isInTrouble: Bool, isFolderThere: Bool, isTableInTrouble: Bool) -> ServiceMonitor.Phase {
+    func phase(isInTrouble: Bool, isFolderThere: Bool, areAttributesInTrouble: Bool) -> ServiceMonitor.Phase {
         if isInTrouble { return isFolderThere ? .trouble : .waitingForFolder }
         if !isDone { return .working }
-        if isTableInTrouble { return .trouble }
+        if areAttributesInTrouble { return .trouble }
         return heldBack > 0 ? .heldBack : .idle
     }
 
     /// What is next; nil where there is nothing to do.
     ///
     /// - Parameter table: how the table of attributes is beside the one that is published.
-    mutating func next(_ waiting: inout Mailbox.Waiting, _ table: TableLook, at now: Instant) -> Turn? {
-        if !waiting.requests.isEmpty {
-            defer { waiting.requests = [] }
-            return everything(&waiting, waiting.requests)
+    mutating func next(_ inbox: inout Mailbox.Inbox, _ table: AttributesLook, at now: Instant) -> Turn? {
+        if !inbox.requests.isEmpty {
+            defer { inbox.requests = [] }
+            return everything(&inbox, inbox.requests)
         }
-        if waiting.trouble.retryAt != nil {
+        if inbox.trouble.retryAt != nil {
             // In trouble nothing else is tried meanwhile; hints wait.
-            guard waiting.trouble.isDue(at: now) || table.isDue else { return nil }
-            return everything(&waiting)
+            guard inbox.trouble.isDue(at: now) || table.isDue else { return nil }
+            return everything(&inbox)
         }
-        if let batch = waiting.queue.takeDue(at: now) {
+        if let batch = inbox.queue.takeDue(at: now) {
             // Products that are held back may have come back by any change; any may be of what a link leads to.
             let isEverything = !batch.everything.isEmpty || heldBack > 0 || followsLinks
             return isEverything ? .everything(batch, []) : .places(batch)
         }
-        if self.waiting > 0 { return .backlog(takeBacklog()) }
-        if owesComparison, waiting.queue.count == 0 { return everything(&waiting) }
-        if owesPublishing || table.isDue || table.isNews, !owesComparison { return .publish }
+        if backlogCount > 0 { return .backlog(takeBacklog()) }
+        if owesComparison, inbox.queue.count == 0 { return everything(&inbox) }
+        if owesPublishing || table.isDue || table.hasChangedReach, !owesComparison { return .publish }
         return change.isDue(at: now) ? .prepareChange : nil
     }
 
     private func everything(
-        _ waiting: inout Mailbox.Waiting, _ requests: [ReconcileRequest] = []
+        _ inbox: inout Mailbox.Inbox, _ requests: [ReconcileRequest] = []
     ) -> Turn {
-        waiting.trouble.begin()
-        return .everything(waiting.queue.takeAll(), requests)
+        inbox.trouble.begin()
+        return .everything(inbox.queue.takeAll(), requests)
     }
 
     private mutating func takeBacklog() -> [ImagePath] {
         let end = min(backlogStart + Self.backlogAtOnce, backlog.count)
         defer {
             backlogStart = end
-            if waiting == 0 { (backlog, backlogStart) = ([], 0) }
+            if backlogCount == 0 { (backlog, backlogStart) = ([], 0) }
         }
         return Array(backlog[backlogStart..<end])
     }
 
     /// When there may be something to do next, if nothing new comes.
-    func nextWake(_ waiting: Mailbox.Waiting, at now: Instant) -> Instant {
-        if let retryAt = waiting.trouble.retryAt { return retryAt }
+    func nextWake(_ inbox: Mailbox.Inbox, at now: Instant) -> Instant {
+        if let retryAt = inbox.trouble.retryAt { return retryAt }
         let wake = change.next ?? now + Self.longestSleep
-        return waiting.queue.nextDue.map { min(wake, $0) } ?? wake
+        return inbox.queue.nextDue.map { min(wake, $0) } ?? wake
     }
 
     // MARK: What turns did
@@ -133,7 +133,7 @@ struct Agenda {
 }
 
 /// How the table of attributes is beside the one that is published, or was tried last and cannot be used.
-struct TableLook: Hashable {
+struct AttributesLook: Hashable {
     enum State: Hashable {
         /// The same, or there is none.
         case known
@@ -146,7 +146,7 @@ struct TableLook: Hashable {
 
     var state = State.known
     /// Whether it cannot be reached and could be when files were published last, or the other way round.
-    var isNews = false
+    var hasChangedReach = false
 
     var isSilent: Bool { if case .silent = state { true } else { false } }
     var isDue: Bool { if case .due = state { true } else { false } }

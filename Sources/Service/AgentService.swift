@@ -18,7 +18,7 @@ package final class AgentService: Service {
     private let settingsFile: String
     private let executable: String
     /// One for all loops: where it hangs, it is not to be started once more for each.
-    private let tableWorker: FileWorker
+    private let attributesWorker: FileWorker
     private let version: String
     private let log: Logger
     private let notifier: ServiceNotifier
@@ -54,13 +54,13 @@ package final class AgentService: Service {
     ) {
         self.settingsFile = settingsFile
         self.executable = executable
-        tableWorker = PatientTableFiles.worker(executable: executable)
+        attributesWorker = PatientTableFiles.worker(executable: executable)
         self.version = version
         self.log = log
         self.notifier = notifier
         let loop = WorkLoop(
             .init(
-                settings: settings, executable: executable, tableWorker: tableWorker, log: log,
+                settings: settings, executable: executable, attributesWorker: attributesWorker, log: log,
                 notifier: notifier, monitor: monitor))
         current = Mutex(Current(settings: settings, loop: loop))
     }
@@ -86,10 +86,8 @@ package final class AgentService: Service {
                 if let group = group.withLock({ $0 }) { Task { await group.triggerGracefulShutdown() } }
             }
         }
-        // Two that start at once must not take the socket from each other.
-        let lock = try FolderLock(settings.runtimeFolder, stateFolder: settings.stateFolder)
+        let lock = try await onOwnThread("start") { try ControlServer.takeSocket(settings) }
         defer { withExtendedLifetime(lock) {} }
-        try ControlServer.prepareSocket(settings)
         var configuration = ServiceGroupConfiguration(
             services: [
                 .init(
@@ -191,7 +189,7 @@ package final class AgentService: Service {
     }
 
     private func checkStart(_ settings: Settings) async throws {
-        let (executable, worker) = (executable, tableWorker)
+        let (executable, worker) = (executable, attributesWorker)
         // It reads whole networks.
         try await onOwnThread("settings") {
             let files = PatientTableFiles(worker, settings)
@@ -239,7 +237,7 @@ package final class AgentService: Service {
     private func begin(_ settings: Settings) async throws {
         let loop = WorkLoop(
             .init(
-                settings: settings, executable: executable, tableWorker: tableWorker, log: log,
+                settings: settings, executable: executable, attributesWorker: attributesWorker, log: log,
                 notifier: notifier, monitor: monitor),
             finished: current.withLock { $0.loop.takeFinished() })
         let isStopping = current.withLock { current in
@@ -270,7 +268,7 @@ package final class AgentService: Service {
 
     func status() throws -> StatusReport {
         let (settings, loop) = current.withLock { ($0.settings, $0.loop) }
-        let (settling, watches) = (loop.settling, loop.watches)
+        let (settling, watches) = (loop.countSettling(), loop.watches)
         try checkPlace(loop.catalogue)
         // For a moment at the start, and while settings are read again, the loop has none open. One that cannot be read
         // then is about to be brought up to date.
@@ -310,7 +308,7 @@ package final class AgentService: Service {
 
     var isWell: Bool {
         let now = monitor.current
-        return now.trouble == nil && now.tableTrouble == nil && now.phase != .stopping
+        return now.trouble == nil && now.attributesTrouble == nil && now.phase != .stopping
             && now.phase != .starting
     }
 }

@@ -5,29 +5,31 @@ import Synchronization
 import Tables
 
 /// What each look at the table of attributes means beside the one before. For the loop's thread.
-struct TableWatch {
+struct AttributesWatch {
     private var wasSilent = false
 
-    mutating func look(_ lookout: TableLookout, _ mailbox: Mailbox, _ monitor: ServiceMonitor) -> TableLook {
-        var look = TableLook(state: lookout.look())
+    mutating func look(_ lookout: AttributesLookout, _ mailbox: Mailbox, _ monitor: ServiceMonitor)
+        -> AttributesLook
+    {
+        var look = AttributesLook(state: lookout.look())
         if wasSilent, !look.isSilent { mailbox.noteReturn() }
         wasSilent = look.isSilent
         if case .silent(let reason) = look.state {
             // That there is trouble is noted when files are published.
-            monitor.update { if $0.tableTrouble != nil { $0.tableTrouble = reason } }
+            monitor.update { if $0.attributesTrouble != nil { $0.attributesTrouble = reason } }
         }
-        look.isNews = look.isSilent != (monitor.current.tableTrouble != nil)
+        look.hasChangedReach = look.isSilent != (monitor.current.attributesTrouble != nil)
         return look
     }
 }
 
 /// Looks at the table of attributes, beside the one that is published. Its disk may take its time, so the loop's thread alone
 /// looks; others ask it to, and wait for a while.
-final class TableLookout: Sendable {
+final class AttributesLookout: Sendable {
     private struct State {
         /// The table that is published, or was tried last and cannot be used.
         var seen: FileStamp?
-        var last = TableLook.State.known
+        var last = AttributesLook.State.known
         /// Who waits for the next look.
         var lookers: [DispatchSemaphore] = []
         /// Nobody looks any more.
@@ -53,13 +55,13 @@ final class TableLookout: Sendable {
 
     // MARK: For the loop's thread
 
-    func look() -> TableLook.State {
+    func look() -> AttributesLook.State {
         guard let file else { return .known }
         let (lookers, seen) = state.withLock { state in
             defer { state.lookers = [] }
             return (state.lookers, state.seen)
         }
-        let look: TableLook.State
+        let look: AttributesLook.State
         do throws(TableError) {
             let stamp = try files.stamp(of: file)
             look =
@@ -104,7 +106,7 @@ final class TableLookout: Sendable {
         wake()
         let isLookedAt = isTaken && looked.wait(timeout: .now() + Self.longestLook) == .success
         return state.withLock { state in
-            let last = TableLook(state: state.last)
+            let last = AttributesLook(state: state.last)
             return isLookedAt ? last.isNew : !last.isSilent
         }
     }

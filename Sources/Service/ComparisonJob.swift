@@ -21,7 +21,7 @@ struct ComparisonJob {
     /// Photos that were read for it, and all that are to be.
     private var (done, total) = (0, 0)
     /// Photos that were known to wait after its last turn.
-    var waiting = 0
+    var backlog = 0
 
     /// A comparison that begins anew: whoever waited for the one before waits for this one, but a confirmation was for
     /// what had vanished when it was given.
@@ -39,8 +39,8 @@ struct ComparisonJob {
 
     /// - Parameters:
     ///   - looked: the photos that the round looked at; nil for everything.
-    ///   - waiting: how many photos are known to wait for being read.
-    mutating func note(_ round: Round, looked: Set<ImagePath>?, waiting: Int) {
+    ///   - backlog: how many photos are known to wait for being read.
+    mutating func note(_ round: Round, looked: Set<ImagePath>?, backlog: Int) {
         if let looked {
             report.add(round.report)
             awaited.subtract(looked.subtracting(round.left))
@@ -49,10 +49,10 @@ struct ComparisonJob {
             if isContinued { report.add(round.report) } else { report = round.report }
             awaited = Set(round.deferred.map(\.path))
         }
-        self.waiting = waiting
+        self.backlog = backlog
         for failure in round.keptFailures { keptFailures[failure.path] = failure }
         done += round.report.read
-        total = max(total, done + waiting)
+        total = max(total, done + backlog)
     }
 
     /// Tells those who wait how far it is.
@@ -62,7 +62,7 @@ struct ComparisonJob {
         var whole = progress
         var rate: Double?
         if case .embedding(let done, let total) = progress {
-            whole = .embedding(done: self.done + done, of: max(self.total, self.done + total + waiting))
+            whole = .embedding(done: self.done + done, of: max(self.total, self.done + total + backlog))
             let seconds = (ContinuousClock.now - start).seconds
             if seconds > 0.5 { rate = Double(self.done + done) / seconds }
         }
@@ -127,12 +127,12 @@ final class CurrentJob: Sendable {
     /// Whether there is one, and no photo is to be looked at once more for it.
     var isThrough: Bool { job.withLock { $0.map(\.awaited.isEmpty) ?? false } }
 
-    func note(_ round: Round, looked: Set<ImagePath>?, waiting: Int) {
-        job.withLock { $0?.note(round, looked: looked, waiting: waiting) }
+    func note(_ round: Round, looked: Set<ImagePath>?, backlog: Int) {
+        job.withLock { $0?.note(round, looked: looked, backlog: backlog) }
     }
 
     /// Before a turn: how many photos wait beside those that it takes.
-    func note(waiting: Int) { job.withLock { $0?.waiting = waiting } }
+    func note(backlog: Int) { job.withLock { $0?.backlog = backlog } }
 
     // Whoever waits is spoken to without the lock: it may come back with a question.
 

@@ -15,7 +15,7 @@ struct ControlServer: Service {
     let path: String
     let agent: AgentService
     let log: Logger
-    private let looks = Looks()
+    private let slots = AnswerSlots()
 
     init(path: String, agent: AgentService, log: Logger) {
         (self.path, self.agent, self.log) = (path, agent, log)
@@ -28,8 +28,11 @@ struct ControlServer: Service {
 
     private enum Event { case listening, ended }
 
-    /// Removes a socket that nobody listens on.
-    static func prepareSocket(_ settings: Settings) throws {
+    /// Takes the socket's place, and removes one there that nobody listens on.
+    ///
+    /// - Returns: what keeps another agent from taking it too.
+    static func takeSocket(_ settings: Settings) throws -> FolderLock {
+        let lock = try FolderLock(settings.runtimeFolder, stateFolder: settings.stateFolder)
         let (folder, socket) = (settings.runtimeFolder, settings.controlSocket)
         let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
         guard socket.utf8.count <= limit else {
@@ -45,11 +48,14 @@ struct ControlServer: Service {
         }
         var status = stat()
         if lstat(socket, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK {
-            throw ServiceError.cannotServe(socket: socket, reason: "something else lies there. Move it away")
+            throw ServiceError.cannotServe(
+                socket: socket, reason: "something else lies there",
+                remedy: "Move it away, or correct runtime.folder.")
         }
         guard unlink(socket) == 0 || errno == ENOENT else {
             throw ServiceError.cannotServe(socket: socket, reason: errnoText(errno))
         }
+        return lock
     }
 
     func run() async throws {
@@ -123,27 +129,58 @@ struct ControlServer: Service {
             let allows = request.query.contains { $0.name == "allow-mass-removal" && $0.value == "1" }
             return HTTPResponse(
                 statusCode: .ok, headers: [.contentType: "application/x-ndjson"],
-                body: HTTPBodySequence(
-                    from: ReconcileLines(agent: agent, looks: looks, allowsMassRemoval: allows)))
+                body: HTTPBodySequence(from: ReconcileLines(lines: reconcile(allowsMassRemoval: allows))))
         }
         return server
+    }
+
+    /// Asks for a comparison of everything, and gives back what is said of it.
+    private func reconcile(allowsMassRemoval: Bool) -> AsyncStream<ControlMessage.Line> {
+        let (lines, continuation) = AsyncStream.makeStream(
+            of: ControlMessage.Line.self, bufferingPolicy: .bufferingNewest(64))
+        let request = ReconcileRequest(allowsMassRemoval: allowsMassRemoval) { event in
+            switch event {
+            case .progress(let progress):
+                continuation.yield(ControlMessage.Line(progress: progress))
+            case .done(let report):
+                continuation.yield(ControlMessage.Line(report: report))
+                continuation.finish()
+            case .failed(let error):
+                continuation.yield(ControlMessage.Line(error: ControlMessage.Failure(error)))
+                continuation.finish()
+            }
+        }
+        guard slots.begin() else {
+            let refusal = AnswerSlots.refusal
+            request.end(.failure(ControlError.remote(message: refusal.message, refusal.exitCode)))
+            return lines
+        }
+        do {
+            // It may wait for a lock, behind somebody who waits for a disk.
+            try OwnThread("ask") { [agent, slots] in
+                agent.ask(request)
+                slots.end()
+            }
+        } catch {
+            slots.end()
+            request.end(.failure(error))
+        }
+        return lines
     }
 
     /// Answers from a thread that may wait for the disk; those that others share may not. Where too many wait already, and
     /// the disk perhaps does not answer at all, says so.
     private func looking(_ body: @escaping @Sendable () throws -> HTTPResponse) async throws -> HTTPResponse {
-        guard looks.begin() else { return try refuse(Looks.refusal, .serviceUnavailable) }
+        guard slots.begin() else { return try refuse(AnswerSlots.refusal, .serviceUnavailable) }
+        defer { slots.end() }
         do {
-            return try await onOwnThread("look") {
-                defer { looks.end() }
-                return try body()
-            }
+            return try await onOwnThread("look", body)
         } catch {
-            return try refuse(Control.Failure(error), .internalServerError)
+            return try refuse(ControlMessage.Failure(error), .internalServerError)
         }
     }
 
-    private func refuse(_ failure: Control.Failure, _ status: HTTPStatusCode) throws -> HTTPResponse {
+    private func refuse(_ failure: ControlMessage.Failure, _ status: HTTPStatusCode) throws -> HTTPResponse {
         HTTPResponse(
             statusCode: status, headers: [.contentType: "application/json"],
             body: try JSONEncoder().encode(failure))
@@ -157,10 +194,10 @@ struct ControlServer: Service {
 }
 
 /// Counts who is being answered on a thread that may wait.
-private final class Looks: Sendable {
+private final class AnswerSlots: Sendable {
     private static let most = 16
-    static let refusal = Control.Failure(
-        message: "too many others wait for an answer; ask again in a moment", exitCode: .tryAgain)
+    static let refusal = ControlMessage.Failure(
+        message: "too many others are waiting for an answer. Ask again in a moment.", exitCode: .tryAgain)
     private let count = Mutex(0)
 
     func begin() -> Bool {
@@ -178,43 +215,15 @@ private final class Looks: Sendable {
 private struct ReconcileLines: AsyncBufferedSequence {
     typealias Element = UInt8
 
-    let agent: AgentService
-    let looks: Looks
-    let allowsMassRemoval: Bool
+    let lines: AsyncStream<ControlMessage.Line>
 
-    func makeAsyncIterator() -> Iterator {
-        let (lines, continuation) = AsyncStream.makeStream(
-            of: Control.Line.self, bufferingPolicy: .bufferingNewest(64))
-        let request = ReconcileRequest(allowsMassRemoval: allowsMassRemoval) { event in
-            switch event {
-            case .progress(let progress):
-                continuation.yield(Control.Line(progress: progress))
-            case .done(let report):
-                continuation.yield(Control.Line(report: report))
-                continuation.finish()
-            case .failed(let error):
-                continuation.yield(Control.Line(error: Control.Failure(error)))
-                continuation.finish()
-            }
-        }
-        if looks.begin() {
-            // It may wait for a lock, behind somebody who waits for a disk.
-            OwnThread("ask") { [agent, looks] in
-                agent.ask(request)
-                looks.end()
-            }
-        } else {
-            request.end(
-                .failure(ControlError.remote(message: Looks.refusal.message, Looks.refusal.exitCode)))
-        }
-        return Iterator(lines: lines.makeAsyncIterator())
-    }
+    func makeAsyncIterator() -> Iterator { Iterator(lines: lines.makeAsyncIterator()) }
 
     struct Iterator: AsyncBufferedIteratorProtocol {
-        var lines: AsyncStream<Control.Line>.Iterator
+        var lines: AsyncStream<ControlMessage.Line>.Iterator
         private var rest: ArraySlice<UInt8> = []
 
-        init(lines: AsyncStream<Control.Line>.Iterator) { self.lines = lines }
+        init(lines: AsyncStream<ControlMessage.Line>.Iterator) { self.lines = lines }
 
         mutating func next() async throws -> UInt8? {
             if rest.isEmpty { rest = try await nextBuffer(suggested: 1)?[...] ?? [] }

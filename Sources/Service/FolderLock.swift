@@ -19,8 +19,11 @@ final class FolderLock: Sendable {
             throw ServiceError.cannotServe(socket: folder, reason: errnoText(errno))
         }
         guard imgrec_lock(descriptor) == 0 else {
+            let number = errno
             close(descriptor)
-            throw LockError.busy(stateFolder: stateFolder)
+            throw number == EWOULDBLOCK
+                ? LockError.busy(stateFolder: stateFolder)
+                : LockError.cannotLock(file: folder, reason: errnoText(number))
         }
     }
 

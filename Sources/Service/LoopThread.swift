@@ -26,7 +26,7 @@ struct LoopThread: ~Copyable {
     private let monitor: ServiceMonitor
     private let mailbox: Mailbox
     private let watcher: FolderWatcher
-    private let lookout: TableLookout
+    private let lookout: AttributesLookout
     private let pulse: Pulse
     private let reconciler: Reconciler
     /// The comparison that the backlog belongs to, and whom to tell of it. Rounds tell it how far they are while they go on.
@@ -36,7 +36,7 @@ struct LoopThread: ~Copyable {
     private var agenda: Agenda
     private var pacer = PublishPacer(at: .now)
     private var journal: ServiceJournal
-    private var tableWatch = TableWatch()
+    private var attributesWatch = AttributesWatch()
     /// Whether photos that have no vector of the model to come may leave: somebody has confirmed it.
     private var mayLeaveOut = false
     /// Whether the settings' model may be another one than when it was looked at last.
@@ -46,37 +46,39 @@ struct LoopThread: ~Copyable {
     ///
     /// - Parameter onOpen: called with the catalogue when it is open, and with nil where that was for nothing.
     init(
-        _ premises: WorkLoop.Premises, _ mailbox: Mailbox, _ watcher: FolderWatcher, _ lookout: TableLookout,
+        _ setup: WorkLoop.Setup, _ mailbox: Mailbox, _ watcher: FolderWatcher, _ lookout: AttributesLookout,
         _ tableFiles: PatientTableFiles, onOpen: (Catalogue?) -> Void
     ) throws {
-        let (settings, log, monitor) = (premises.settings, premises.log, premises.monitor)
-        let pulse = Pulse(premises.notifier, monitor, watcher)
+        let (settings, log, monitor) = (setup.settings, setup.log, setup.monitor)
+        let pulse = Pulse(setup.notifier, monitor, watcher)
         let job = CurrentJob()
-        reconciler = try Reconciler.open(premises, tableFiles, lookout, pulse, job, onOpen: onOpen)
-        (self.settings, self.monitor, notifier) = (settings, monitor, premises.notifier)
-        (self.mailbox, self.watcher, self.lookout, self.pulse, self.job) = (
-            mailbox, watcher, lookout, pulse, job
-        )
-        agenda = Agenda(
-            followsLinks: settings.followsLinks, change: ChangePace(percent: settings.backgroundPercent))
-        journal = ServiceJournal(log, monitor, pollInterval: settings.pollInterval)
+        let reconciler = try Reconciler.opened(setup, tableFiles, lookout, pulse, job, onOpen: onOpen)
         let containment = reconciler.containment
         monitor.update {
             $0.containment = containment
-            if !lookout.isNeeded { $0.tableTrouble = nil }
+            if !lookout.isNeeded { $0.attributesTrouble = nil }
         }
         if !settings.isSandboxed {
             log.warning("photos are read without a sandbox, as workers.sandbox says")
         }
-        journal.note(coming: reconciler.coming, trouble: reconciler.changeTrouble)
-        watcher.start { pulse.ping() }
+        var journal = ServiceJournal(log, monitor, pollInterval: settings.pollInterval)
+        journal.record(coming: reconciler.coming, trouble: reconciler.changeTrouble)
+        try watcher.start { pulse.ping() }
         log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
-        journal.note(watcher.state)
-        hook = reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) }.map {
-            HookLoop($0, log: log, status: monitor.current.hook) { status in
+        journal.record(watcher.state)
+        hook = try reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) }.map {
+            try HookLoop($0, log: log, status: monitor.current.hook) { status in
                 monitor.update { $0.hook = status }
             }
         }
+        // Nothing is thrown from here on: what cannot be copied cannot be half there.
+        (self.settings, self.monitor, notifier) = (settings, monitor, setup.notifier)
+        (self.mailbox, self.watcher, self.lookout, self.pulse, self.job) = (
+            mailbox, watcher, lookout, pulse, job
+        )
+        (self.reconciler, self.journal) = (reconciler, journal)
+        agenda = Agenda(
+            followsLinks: settings.followsLinks, change: ChangePace(percent: settings.backgroundPercent))
     }
 
     /// Works until it is asked to end.
@@ -111,22 +113,22 @@ struct LoopThread: ~Copyable {
         while true {
             pulse.ping()
             // Before the lock: a file system may take its time to answer, and whoever wants the lock would wait with it.
-            let table = tableWatch.look(lookout, mailbox, monitor)
+            let attributes = attributesWatch.look(lookout, mailbox, monitor)
             let now = Instant.now
             let limit = [lookout.interval, notifier.watchdogTimeout.map { $0 / 3 }].compactMap(\.self).min()
             var agenda = agenda
             let monitor = monitor
-            let chosen = mailbox.choose { waiting in
-                let turn = agenda.next(&waiting, table, at: now)
+            let chosen = mailbox.choose { inbox in
+                let turn = agenda.next(&inbox, attributes, at: now)
                 // Under the lock: at every moment what was reported is either in the queue or being worked on.
                 if let turn, !turn.isInBackground { monitor.update { $0.phase = .working } }
-                let wake = agenda.nextWake(waiting, at: now)
+                let wake = agenda.nextWake(inbox, at: now)
                 return (turn, limit.map { min(now + $0, wake) } ?? wake)
             }
             self.agenda = agenda
             guard let chosen else { return nil }
             if let turn = chosen.choice { return turn }
-            journal.note(watcher.state)
+            journal.record(watcher.state)
             mailbox.wait(until: chosen.wake)
         }
     }
@@ -163,7 +165,7 @@ struct LoopThread: ~Copyable {
             options.isOver = { isSliceOver() || mailbox.hasDue || lookout.isAwaited }
             return prepareChange(options, from: start)
         }
-        job.note(waiting: agenda.waiting)
+        job.note(backlog: agenda.backlogCount)
         options.deferral = deferral(turn.finished, start)
         if case .publish = turn {} else { options.mayPublishLater = pacer.mayWait(at: start) }
         return round(scope, options, from: start)
@@ -175,12 +177,12 @@ struct LoopThread: ~Copyable {
         do {
             let round = try reconciler.round(scope, options)
             note(round, scope, from: start)
-            if round.isPublished { journal.note(tableTrouble: reconciler.tableTrouble) }
+            if round.isPublished { journal.record(attributesTrouble: reconciler.attributesTrouble) }
             // What was opened anew may have found that the settings name another model.
             if reconciler.coming != nil, agenda.change.next == nil { agenda.change.tryNow() }
             return nil
         } catch {
-            return note(error)
+            return fatal(after: error)
         }
     }
 
@@ -193,7 +195,7 @@ struct LoopThread: ~Copyable {
     }
 
     private mutating func beginComparison(_ requests: [ReconcileRequest], _ batch: LookQueue.Batch) {
-        journal.noteBegin(batch.everything)
+        journal.recordBegin(batch.everything)
         job.begin(requests, goesOn: agenda.owesComparison)
         agenda.beginComparison()
         guard !requests.isEmpty else { return }
@@ -206,7 +208,7 @@ struct LoopThread: ~Copyable {
 
     /// One step of the change to another model, in time that nothing else needs. Returns what makes no sense to try again.
     private mutating func prepareChange(_ options: Round.Options, from start: Instant) -> (any Error)? {
-        defer { journal.note(coming: reconciler.coming, trouble: reconciler.changeTrouble) }
+        defer { journal.record(coming: reconciler.coming, trouble: reconciler.changeTrouble) }
         do {
             let step = try reconciler.prepareChange(
                 looksAgain: looksAgain, leavesOut: mayLeaveOut, options)
@@ -223,7 +225,7 @@ struct LoopThread: ~Copyable {
             case .tookOver(let report):
                 agenda.change.noteEnd()
                 mayLeaveOut = false
-                journal.note(takeOver: report)
+                journal.record(takeOver: report)
                 hook?.noteRound(hasChangedFiles: true)
                 // Photos that failed under the other model may not under this.
                 _ = mailbox.ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
@@ -231,7 +233,7 @@ struct LoopThread: ~Copyable {
             return nil
         } catch {
             looksAgain = false
-            guard case ReconcileError.changeFailed = error else { return note(error) }
+            guard case ReconcileError.changeFailed = error else { return fatal(after: error) }
             mayLeaveOut = false
             agenda.change.noteFailure(at: .now)
             return nil
@@ -242,22 +244,22 @@ struct LoopThread: ~Copyable {
 
     private mutating func note(_ round: Round, _ scope: Round.Scope, from start: Instant) {
         let now = Instant.now
-        if mailbox.isInTrouble { journal.noteRecovery() }
+        if mailbox.isInTrouble { journal.recordRecovery() }
         let looked: Set<ImagePath>? = if case .places(let places) = scope { Set(places) } else { nil }
         agenda.note(round, isWhole: looked == nil)
-        journal.note(heldBack: agenda.heldBack)
+        journal.record(heldBack: agenda.heldBack)
         mailbox.note(round, looked: looked, at: now)
-        job.note(round, looked: looked, waiting: agenda.waiting)
+        job.note(round, looked: looked, backlog: agenda.backlogCount)
         if round.isPublished {
             let hasChangedFiles = round.report.published.written + round.report.published.removed > 0
             pacer.note(publishedFrom: start, to: now, hasChangedFiles: hasChangedFiles)
             hook?.noteRound(hasChangedFiles: hasChangedFiles)
         }
-        journal.note(round)
+        journal.record(round)
     }
 
     /// Something went wrong. Returns it where trying again makes no sense.
-    private mutating func note(_ error: any Error) -> (any Error)? {
+    private mutating func fatal(after error: any Error) -> (any Error)? {
         if case ReconcileError.stopped = error { return nil }
         if error.isFatal { return error }
         if case PublishingError.cannotWrite(_, EROFS) = error, notifier.isPresent {
@@ -269,7 +271,7 @@ struct LoopThread: ~Copyable {
         }
         agenda.notePublishingDue()
         mailbox.noteTrouble(at: .now)
-        journal.note(trouble: error)
+        journal.record(trouble: error)
         job.fail(error)
         return nil
     }
@@ -278,17 +280,17 @@ struct LoopThread: ~Copyable {
     private mutating func endTurn() {
         let isInTrouble = mailbox.isInTrouble
         let isThrough = agenda.isDone && !isInTrouble
-        if isThrough, job.isThrough, !TableLook(state: lookout.look()).isNew {
+        if isThrough, job.isThrough, !AttributesLook(state: lookout.look()).isNew {
             job.end(reconciler.catalogue)
             monitor.update { $0.counters.reconciles += 1 }
         }
         let phase = agenda.phase(
             isInTrouble: isInTrouble, isFolderThere: watcher.state.isFolderThere,
-            isTableInTrouble: monitor.current.tableTrouble != nil)
-        let waiting = agenda.waiting
+            areAttributesInTrouble: monitor.current.attributesTrouble != nil)
+        let backlog = agenda.backlogCount
         monitor.update {
             $0.phase = phase
-            $0.backlog = waiting
+            $0.backlog = backlog
             if !isInTrouble { $0.trouble = nil }
             if phase != .working {
                 $0.progress = ""
@@ -301,13 +303,13 @@ struct LoopThread: ~Copyable {
 
 extension Reconciler {
     /// One that is open, and has published what was due; it says through the pulse how far its rounds are.
-    fileprivate static func open(
-        _ premises: WorkLoop.Premises, _ tableFiles: PatientTableFiles, _ lookout: TableLookout,
+    fileprivate static func opened(
+        _ setup: WorkLoop.Setup, _ tableFiles: PatientTableFiles, _ lookout: AttributesLookout,
         _ pulse: Pulse,
         _ job: CurrentJob, onOpen: (Catalogue?) -> Void
     ) throws -> Reconciler {
         let reconciler = try Reconciler(
-            settings: premises.settings, executable: premises.executable, keepsServing: true,
+            settings: setup.settings, executable: setup.executable, keepsModelInService: true,
             tableFiles: tableFiles
         ) { progress in
             pulse.show(progress, whole: job.tell)
@@ -327,14 +329,11 @@ extension Reconciler {
 }
 
 extension Error {
-    /// Whether trying again, without somebody mending something, makes no sense. Nor does it after an error that nobody
-    /// foresaw: nothing is known of what it left.
+    /// Whether trying again makes no sense until somebody has mended something.
     fileprivate var isFatal: Bool {
         switch self as any Error {
-        case is SettingsError, is ModelError, SandboxError.cannotContain, CatalogueError.damaged,
-            CatalogueError.fromNewerVersion, CatalogueError.foreign, CatalogueError.gone:
-            true
-        default: !(self is any ExplainedError)
+        case is SettingsError, is ModelError, SandboxError.cannotContain: true
+        default: isBeyondRepair
         }
     }
 }

@@ -9,14 +9,14 @@ final class Mailbox: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     /// What there is to choose the next turn from.
-    struct Waiting {
+    struct Inbox {
         var queue: LookQueue
         var requests: [ReconcileRequest] = []
         var trouble: Trouble
     }
 
     private struct State {
-        var waiting: Waiting
+        var inbox: Inbox
         /// Photos that are whole and were changed, whatever their size and time say, until they have been looked at.
         var finished: Set<ImagePath>
         /// The loop wakes by itself at this time.
@@ -36,7 +36,7 @@ final class Mailbox: Sendable {
 
     /// - Parameter finished: what an earlier loop left of photos that were changed, whatever their size and time say.
     init(_ queue: LookQueue, _ trouble: Trouble, finished: Set<ImagePath>) {
-        state = Mutex(State(waiting: Waiting(queue: queue, trouble: trouble), finished: finished))
+        state = Mutex(State(inbox: Inbox(queue: queue, trouble: trouble), finished: finished))
     }
 
     // MARK: From others
@@ -44,11 +44,11 @@ final class Mailbox: Sendable {
     func note(_ hint: FolderHint) {
         let now = ContinuousClock.now
         let wakes = state.withLock { state in
-            state.waiting.queue.note(hint, at: now)
+            state.inbox.queue.note(hint, at: now)
             if hint == .everything(.folderBack) || hint == .everything(.folderReplaced) {
-                state.waiting.trouble.noteReturn()
+                state.inbox.trouble.noteReturn()
             }
-            return state.waiting.queue.earliestDue(from: now) < state.nextWake
+            return state.inbox.queue.earliestDue(from: now) < state.nextWake
         }
         if wakes { wake() }
     }
@@ -56,7 +56,7 @@ final class Mailbox: Sendable {
     /// Asks for a comparison of everything. Returns false where the loop has ended and nobody will answer.
     func ask(_ request: ReconcileRequest) -> Bool {
         let isTaken = state.withLock { state in
-            if !state.isClosed { state.waiting.requests.append(request) }
+            if !state.isClosed { state.inbox.requests.append(request) }
             return !state.isClosed
         }
         wake()
@@ -86,13 +86,13 @@ final class Mailbox: Sendable {
     var failure: (any Error)? { state.withLock { $0.failure } }
 
     /// How many products and folders have just changed.
-    var settling: Int { state.withLock { $0.waiting.queue.count } }
+    var settling: Int { state.withLock { $0.inbox.queue.count } }
 
     /// What a loop that has ended leaves unanswered.
     func takeRequests() -> [ReconcileRequest] {
         state.withLock { state in
-            defer { state.waiting.requests = [] }
-            return state.waiting.requests
+            defer { state.inbox.requests = [] }
+            return state.inbox.requests
         }
     }
 
@@ -100,7 +100,7 @@ final class Mailbox: Sendable {
     func takeFinished() -> Set<ImagePath> {
         state.withLock { state in
             defer { state.finished = [] }
-            return state.finished.union(state.waiting.queue.takeAll().finished)
+            return state.finished.union(state.inbox.queue.takeAll().finished)
         }
     }
 
@@ -108,12 +108,12 @@ final class Mailbox: Sendable {
 
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    var isInTrouble: Bool { state.withLock { $0.waiting.trouble.retryAt != nil } }
+    var isInTrouble: Bool { state.withLock { $0.inbox.trouble.retryAt != nil } }
 
     /// Whether something waits that a turn in the background is not to keep waiting.
     var hasDue: Bool {
         state.withLock { state in
-            !state.waiting.requests.isEmpty || state.waiting.queue.nextDue.map { $0 <= .now } ?? false
+            !state.inbox.requests.isEmpty || state.inbox.queue.nextDue.map { $0 <= .now } ?? false
         }
     }
 
@@ -121,12 +121,12 @@ final class Mailbox: Sendable {
     /// the loop is to stop: whoever comes after it answers that.
     ///
     /// - Returns: nil where the loop is to stop.
-    func choose<Choice>(_ body: (inout Waiting) -> (choice: Choice?, wake: Instant)) -> (
+    func choose<Choice>(_ body: (inout Inbox) -> (choice: Choice?, wake: Instant)) -> (
         choice: Choice?, wake: Instant
     )? {
         state.withLock { state in
             guard !state.isStopping else { return nil }
-            let chosen = body(&state.waiting)
+            let chosen = body(&state.inbox)
             state.nextWake = chosen.wake
             return chosen
         }
@@ -142,7 +142,7 @@ final class Mailbox: Sendable {
     func deferral(_ finished: Set<ImagePath>, at now: Instant) -> Deferral {
         state.withLock { state in
             state.finished.formUnion(finished)
-            return state.waiting.queue.deferral(finished: state.finished, at: now)
+            return state.inbox.queue.deferral(finished: state.finished, at: now)
         }
     }
 
@@ -152,28 +152,28 @@ final class Mailbox: Sendable {
     func note(_ round: Round, looked: Set<ImagePath>?, at now: Instant) {
         let unread = Set(round.left + round.deferred.map(\.path))
         state.withLock { state in
-            state.waiting.trouble.noteSuccess()
+            state.inbox.trouble.noteSuccess()
             if let looked {
                 state.finished.subtract(looked.subtracting(unread))
             } else {
                 state.finished.formIntersection(unread)
             }
-            state.waiting.queue.postpone(round.deferred, at: now)
+            state.inbox.queue.postpone(round.deferred, at: now)
             for (path, attempts) in round.retries {
-                state.waiting.queue.retry(path, at: now + RetrySchedule.delay(after: attempts))
+                state.inbox.queue.retry(path, at: now + RetrySchedule.delay(after: attempts))
             }
         }
     }
 
-    func noteTrouble(at now: Instant) { state.withLock { $0.waiting.trouble.note(failureAt: now) } }
+    func noteTrouble(at now: Instant) { state.withLock { $0.inbox.trouble.note(failureAt: now) } }
 
     /// The disk of the table is there again.
-    func noteReturn() { state.withLock { $0.waiting.trouble.noteReturn() } }
+    func noteReturn() { state.withLock { $0.inbox.trouble.noteReturn() } }
 
     /// No more requests are taken; those that were not answered are for `takeRequests`.
     func close(leaving requests: [ReconcileRequest], _ failure: (any Error)?) {
         state.withLock { state in
-            state.waiting.requests = requests + state.waiting.requests
+            state.inbox.requests = requests + state.inbox.requests
             state.isClosed = true
             state.failure = failure
         }

@@ -17,7 +17,7 @@ struct ServiceJournal {
     }
 
     /// Everything is going to be compared.
-    func noteBegin(_ reasons: Set<FolderHint.EverythingReason>) {
+    func recordBegin(_ reasons: Set<FolderHint.EverythingReason>) {
         for reason in reasons.sorted(by: { $0.rawValue < $1.rawValue }) {
             let isRoutine = reason == .poll || reason == .periodic
             log.log(level: isRoutine ? .debug : .notice, "comparing the whole folder: \(reason.rawValue)")
@@ -25,7 +25,7 @@ struct ServiceJournal {
     }
 
     /// One line for each photo; failures are few lines, for `status` shows all.
-    func note(_ round: Round) {
+    func record(_ round: Round) {
         monitor.update {
             $0.counters.rounds += 1
             $0.counters.photosRead += round.report.read
@@ -56,10 +56,10 @@ struct ServiceJournal {
     }
 
     /// The round before went wrong, and this one did not.
-    func noteRecovery() { log.notice("all is well again") }
+    func recordRecovery() { log.notice("all is well again") }
 
     /// Something went wrong, and is tried again.
-    func note(trouble error: any Error) {
+    func record(trouble error: any Error) {
         let reason = error.explained.description
         let isNew = monitor.current.trouble != reason
         monitor.update {
@@ -70,16 +70,16 @@ struct ServiceJournal {
     }
 
     /// Whether the table of attributes could be looked at.
-    func note(tableTrouble trouble: String?) {
-        let before = monitor.current.tableTrouble
+    func record(attributesTrouble trouble: String?) {
+        let before = monitor.current.attributesTrouble
         guard trouble != before else { return }
-        if let trouble, before == nil { log.error("\(trouble). Files are as its last state says") }
+        if let trouble, before == nil { log.error("files keep the attributes that they have: \(trouble)") }
         if trouble == nil { log.notice("the table of attributes can be reached again") }
-        monitor.update { $0.tableTrouble = trouble }
+        monitor.update { $0.attributesTrouble = trouble }
     }
 
     /// How many products are held back.
-    mutating func note(heldBack count: Int) {
+    mutating func record(heldBack count: Int) {
         let before = heldBack
         heldBack = count
         if count > 0 && before == 0 {
@@ -93,7 +93,7 @@ struct ServiceJournal {
     }
 
     /// Whether a change of the model is under way, and what is in its way.
-    func note(coming: String?, trouble: String?) {
+    func record(coming: String?, trouble: String?) {
         if let coming, coming != monitor.current.coming {
             log.notice("\(coming) takes over when all photos are embedded with it")
         }
@@ -107,7 +107,7 @@ struct ServiceJournal {
     }
 
     /// Another model has taken over.
-    func note(takeOver report: ReconcileReport) {
+    func record(takeOver report: ReconcileReport) {
         log.notice("\(report.model) has taken over, \(report.products) products")
         monitor.update {
             $0.counters.filesWritten += report.published.written
@@ -116,7 +116,7 @@ struct ServiceJournal {
     }
 
     /// Once for each thing that keeps folders from being watched, whenever that arises.
-    mutating func note(_ state: FolderWatcher.State) {
+    mutating func record(_ state: FolderWatcher.State) {
         let seconds = Int(pollInterval.seconds)
         if state.pollReason != loggedWatches.reason {
             if let reason = state.pollReason {

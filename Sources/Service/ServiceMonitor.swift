@@ -6,7 +6,8 @@ import Sandbox
 import Synchronization
 import Watching
 
-/// What a running agent is doing, for whoever asks. Written by the work loop, read by the control socket.
+/// What a running agent is doing, for whoever asks. Written by the work loop, the hook's thread and `AgentService`; read by the
+/// control socket too.
 final class ServiceMonitor: Sendable {
     enum Phase: String, Codable, Sendable {
         case starting, idle, working
@@ -32,7 +33,7 @@ final class ServiceMonitor: Sendable {
         var containment: Containment?
         var trouble: String?
         /// Why the table of attributes cannot be looked at; files are as its last state says.
-        var tableTrouble: String?
+        var attributesTrouble: String?
         /// The model that is to take over.
         var coming: String?
         /// Why it cannot.
@@ -90,7 +91,7 @@ extension StatusReport.Running {
         photosPerSecond = now.photosPerSecond
         heldBack = now.heldBack
         sandbox = now.containment?.text ?? "not started"
-        trouble = now.trouble ?? now.tableTrouble
+        trouble = now.trouble ?? now.attributesTrouble
         settingsTrouble = now.settingsTrouble
         changeTrouble = now.changeTrouble
         memoryBytes = residentMemory()

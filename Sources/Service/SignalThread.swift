@@ -19,13 +19,13 @@ enum SignalThread {
     /// From now on signals are events. The process ends `longestStop` after the first `stop`, if it has not by then.
     ///
     /// - Parameter onEvent: called on the thread; must not wait for anything.
-    static func start(_ onEvent: @escaping @Sendable (Event) -> Void) throws(ServiceError) {
+    static func start(_ onEvent: @escaping @Sendable (Event) -> Void) throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw .noPipe(errno: errno) }
+        guard pipe(&ends) == 0 else { throw ServiceError.noPipe(errno: errno) }
         let (reading, writing) = (ends[0], ends[1])
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(writing, F_SETFL, O_NONBLOCK)
-        OwnThread("signals") {
+        try OwnThread("signals") {
             // One thread at least takes them, whatever the others have inherited.
             var taken = sigset_t()
             sigemptyset(&taken)
@@ -48,7 +48,7 @@ enum SignalThread {
             }
         }
         guard imgrec_pass_signals([SIGTERM, SIGINT, SIGHUP], 3, writing) == 0 else {
-            throw .noPipe(errno: errno)
+            throw ServiceError.noPipe(errno: errno)
         }
         imgrec_outlive_readers()
     }
@@ -57,9 +57,14 @@ enum SignalThread {
     ///
     /// - Parameter onEnd: called before that, and not waited for long.
     static func endSoon(_ code: Int32, _ onEnd: @escaping @Sendable () -> Void) {
-        OwnThread("end") {
-            Thread.sleep(forTimeInterval: longestStop.seconds)
-            _ = OwnThread("last words", onEnd).join(atMost: .milliseconds(500))
+        do {
+            try OwnThread("end") {
+                Thread.sleep(forTimeInterval: longestStop.seconds)
+                _ = try? OwnThread("last words", onEnd).join(atMost: .milliseconds(500))
+                _exit(code)
+            }
+        } catch {
+            onEnd()
             _exit(code)
         }
     }

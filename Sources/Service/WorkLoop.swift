@@ -16,10 +16,10 @@ import Watching
 /// What the thread alone has is in `LoopThread`; what is next, `Agenda` decides.
 final class WorkLoop: Sendable {
     /// What a loop is made with.
-    struct Premises: Sendable {
+    struct Setup: Sendable {
         let settings: Settings
         let executable: String
-        let tableWorker: FileWorker
+        let attributesWorker: FileWorker
         let log: Logger
         let notifier: ServiceNotifier
         let monitor: ServiceMonitor
@@ -27,29 +27,29 @@ final class WorkLoop: Sendable {
         var firstBackOff = Trouble.firstBackOff
     }
 
-    private let premises: Premises
+    private let setup: Setup
     private let mailbox: Mailbox
     private let watcher: FolderWatcher
-    private let lookout: TableLookout
+    private let lookout: AttributesLookout
     private let tableFiles: PatientTableFiles
     /// For reading, beside the loop; nil while there is none.
     private let openCatalogue = Mutex<Catalogue?>(nil)
 
     /// - Parameter finished: what an earlier loop left of photos that were changed, whatever their size and time say.
-    init(_ premises: Premises, finished: Set<ImagePath> = []) {
-        let settings = premises.settings
-        self.premises = premises
-        tableFiles = PatientTableFiles(premises.tableWorker, settings)
-        lookout = TableLookout(settings, tableFiles)
+    init(_ setup: Setup, finished: Set<ImagePath> = []) {
+        let settings = setup.settings
+        self.setup = setup
+        tableFiles = PatientTableFiles(setup.attributesWorker, settings)
+        lookout = AttributesLookout(settings, tableFiles)
         let grouping = ProductGrouping(pattern: settings.productPattern)
         let queue = LookQueue(.init(settle: settings.settle, settleLimit: settings.settleLimit)) {
             grouping.product(of: $0)
         }
-        let mailbox = Mailbox(queue, Trouble(firstBackOff: premises.firstBackOff), finished: finished)
+        let mailbox = Mailbox(queue, Trouble(firstBackOff: setup.firstBackOff), finished: finished)
         self.mailbox = mailbox
         watcher = FolderWatcher(
             folder: settings.imagesFolder, filter: PhotoFilter(settings: settings),
-            pollInterval: settings.pollInterval, lookInterval: settings.reconcileInterval
+            pollInterval: settings.pollInterval, reconcileInterval: settings.reconcileInterval
         ) { mailbox.note($0) }
     }
 
@@ -63,27 +63,42 @@ final class WorkLoop: Sendable {
         onReady: @escaping @Sendable (Result<Void, any Error>) -> Void,
         onEnd: @escaping @Sendable ((any Error)?) -> Void
     ) {
-        OwnThread("work", stackBytes: 4 << 20) { [self] in
-            let thread: LoopThread
-            do {
-                thread = try LoopThread(
-                    premises, mailbox, watcher, lookout, tableFiles,
-                    onOpen: { [self] catalogue in openCatalogue.withLock { $0 = catalogue } })
-            } catch {
-                openCatalogue.withLock { $0 = nil }
-                lookout.close()
-                mailbox.close(leaving: [], error)
-                onReady(.failure(error))
-                return mailbox.noteEnd()
-            }
-            onReady(.success(()))
-            let (failure, unanswered) = thread.run()
-            openCatalogue.withLock { $0 = nil }
-            lookout.close()
-            mailbox.close(leaving: unanswered, failure)
-            onEnd(failure)
-            mailbox.noteEnd()
+        do {
+            try OwnThread("work", stackBytes: 4 << 20) { [self] in run(onReady, onEnd) }
+        } catch {
+            fail(error, onReady)
         }
+    }
+
+    private func run(
+        _ onReady: @Sendable (Result<Void, any Error>) -> Void, _ onEnd: @Sendable ((any Error)?) -> Void
+    ) {
+        let thread: LoopThread
+        do {
+            thread = try LoopThread(
+                setup, mailbox, watcher, lookout, tableFiles,
+                onOpen: { [self] catalogue in openCatalogue.withLock { $0 = catalogue } })
+        } catch {
+            return fail(error, onReady)
+        }
+        onReady(.success(()))
+        let (failure, unanswered) = thread.run()
+        close(leaving: unanswered, failure)
+        onEnd(failure)
+        mailbox.noteEnd()
+    }
+
+    private func fail(_ error: any Error, _ onReady: @Sendable (Result<Void, any Error>) -> Void) {
+        watcher.stop()
+        close(leaving: [], error)
+        onReady(.failure(error))
+        mailbox.noteEnd()
+    }
+
+    private func close(leaving requests: [ReconcileRequest], _ failure: (any Error)?) {
+        openCatalogue.withLock { $0 = nil }
+        lookout.close()
+        mailbox.close(leaving: requests, failure)
     }
 
     /// Asks the loop to end; it finishes or gives up what it is at.
@@ -112,10 +127,11 @@ final class WorkLoop: Sendable {
 
     var watches: FolderWatcher.State { watcher.state }
 
-    /// How many products and folders have just changed, the table of attributes among them.
-    var settling: Int {
-        let isStarting = premises.monitor.current.phase == .starting
-        let isTableNew = isStarting ? lookout.isNeeded : lookout.isNew(mailbox.wake)
-        return mailbox.settling + (isTableNew ? 1 : 0)
+    /// How many products and folders have just changed, the table of attributes among them; waits for a look at that, a second
+    /// at the most.
+    func countSettling() -> Int {
+        let isStarting = setup.monitor.current.phase == .starting
+        let areAttributesNew = isStarting ? lookout.isNeeded : lookout.isNew(mailbox.wake)
+        return mailbox.settling + (areAttributesNew ? 1 : 0)
     }
 }

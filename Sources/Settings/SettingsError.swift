@@ -20,13 +20,13 @@ package enum SettingsError: ExplainedError, Hashable {
         case .noFile(let file):
             .init(
                 "there is no settings file \(file)",
-                remedy: "Write one with: imgrec-agent init --config \(file)", .noInput)
+                remedy: "Write one with 'imgrec-agent init --config \(file)'.", .noInput)
         case .unreadable(let file):
             .init(
-                "the settings file \(file) cannot be read; check its permissions, and that it is UTF-8 text",
-                .settings)
+                "the settings file \(file) cannot be read",
+                remedy: "Check its permissions, and that it is UTF-8 text.", .settings)
         case .toml(let error):
-            .init(error.description, .settings)
+            .init(error.sentence, remedy: error.remedy, .settings)
         case .badPattern(let file, let pattern, let reason):
             .init(
                 "\(file): images.product_pattern is no regular expression with a group: \(pattern): \(reason)",

@@ -31,17 +31,17 @@ struct SettingsKey {
 extension SettingsKey {
     static let imagesFolder = SettingsKey(
         required: "images", "folder", .string, example: "\"/srv/shop/photos\"",
-        "The folder with the product photos, with all folders below it. It is only read.")
+        "The folder with the product photos, including all folders below it. It is only read.")
     static let imageExtensions = SettingsKey(
         "images", "extensions", .strings,
         default: "[\(defaultExtensions.map { "\"\($0)\"" }.joined(separator: ", "))]",
-        "Files with these endings are photos, in upper or lower case; others are passed over, and so are names "
-            + "that begin with a dot. The format of a photo is detected from its content.")
+        "Files with these extensions, in upper or lower case, are photos; others are skipped, as are "
+            + "names that begin with a dot. The format of a photo is detected from its content.")
     static let imageExcludes = SettingsKey(
         "images", "exclude", .strings,
         default: "[\(defaultExcludes.map { "\"\($0)\"" }.joined(separator: ", "))]",
-        "Globs of files and folders to pass over. One with a slash is matched against the path below "
-            + "images.folder, another against the name: \"drafts\", \"*-thumb.*\", \"archive/20*\".")
+        "Globs of files and folders to skip. A glob with a slash is matched against the path below "
+            + "images.folder, one without against the name: \"drafts\", \"*-thumb.*\", \"archive/20*\".")
     static let maxFileBytes = SettingsKey(
         "images", "max_file_bytes", .integer(1...1 << 40), default: "67_108_864",
         "A larger file is not read but recorded as failed.")
@@ -50,102 +50,110 @@ extension SettingsKey {
         "A photo with more pixels (width x height) is not decoded but recorded as failed.")
     static let maxFrames = SettingsKey(
         "images", "max_frames", .integer(1...1 << 30), default: "1_000",
-        "Of an animation the first frame counts. One with more frames is recorded as failed.")
+        "The first frame of an animation counts. An animation with more frames than this is recorded as "
+            + "failed.")
     static let maxProfileBytes = SettingsKey(
         "images", "max_profile_bytes", .integer(0...1 << 30), default: "8_388_608",
         "A photo with a larger colour profile is recorded as failed.")
     static let maxMetadataBytes = SettingsKey(
         "images", "max_metadata_bytes", .integer(0...1 << 30), default: "8_388_608",
-        "A photo with a larger single piece of other metadata (EXIF, XMP, comments) is recorded as failed.")
+        "A photo with a single larger piece of other metadata (EXIF, XMP, comments) is recorded as "
+            + "failed.")
     static let followLinks = SettingsKey(
         "images", "follow_links", .boolean, default: "false",
-        "Whether symbolic links to photos inside the folder count as photos. Links to folders, and out of the folder, "
-            + "never do. With it, every change has the whole folder compared.")
+        "Whether symbolic links to photos inside the folder count as photos. Links to folders, and links "
+            + "out of the folder, never do. If true, the whole folder is compared after every change.")
     static let productPattern = SettingsKey(
         "images", "product_pattern", .string, default: "\"\"",
-        "Which photos are of one product. Empty: those whose path is the same but for the ending. Otherwise a "
-            + "regular expression; what its first group captures of the path is the product. For example "
-            + "'^(.*?)(-[0-9]+)?[.][a-z]+$' puts sku-1.jpg and sku-2.jpg together as \"sku\".")
+        "Which photos belong to one product. Empty: those whose paths differ only in the extension. "
+            + "Otherwise a regular expression; the product is what its first group captures of the path. "
+            + "For example, '^(.*?)(-[0-9]+)?[.][a-z]+$' makes sku-1.jpg and sku-2.jpg photos of "
+            + "\"sku\".")
     static let massRemovalLimit = SettingsKey(
         "images", "mass_removal_limit", .number(0...1), default: "\(defaultMassRemovalLimit)",
-        "When more than this share of the products would vanish at once, as after a disk was not mounted, "
-            + "nothing is removed until 'imgrec-agent reconcile --allow-mass-removal'. 1 switches it off.")
+        "If more than this share of the products would vanish at once, as when a disk is not mounted, "
+            + "nothing is removed until you run 'imgrec-agent reconcile --allow-mass-removal'. 1 "
+            + "switches this off.")
     static let settle = SettingsKey(
         "watch", "settle_ms", .integer(1...60_000), default: "50",
-        "How long a changed product's photos have to be left alone before it is looked at, in milliseconds.")
+        "How long the photos of a changed product must be left alone before the agent looks at them, in "
+            + "milliseconds.")
     static let settleLimit = SettingsKey(
         "watch", "settle_limit_ms", .integer(1...600_000), default: "2_000",
-        "How long after the first change it is at the latest, in milliseconds.")
+        "The agent looks at them at most this long after the first change, in milliseconds.")
     static let reconcileInterval = SettingsKey(
         "watch", "reconcile_minutes", .integer(1...10_080), default: "60",
-        "How often the whole folder is compared, in case a change was not reported. No unchanged photo is read."
-    )
+        "How often the whole folder is compared, in case a change was not reported. Unchanged photos are "
+            + "not read.")
     static let pollInterval = SettingsKey(
         "watch", "poll_seconds", .integer(1...86_400), default: "30",
-        "How often folders are compared that cannot be watched: on network file systems, and where the kernel "
-            + "allows no more watches.")
+        "How often folders that cannot be watched are compared: those on network file systems, and those "
+            + "for which the kernel allows no more watches.")
     static let outputFolder = SettingsKey(
         required: "output", "folder", .string, example: "\"/srv/shop/site/static/recommendations\"",
         "Where the JSON files go: index.json and products/. Give it a folder of its own.")
     static let outputLayout = SettingsKey(
         "output", "layout", .choice(["products", "sharded", "single"]), default: "\"products\"",
-        "\"products\": a file for each product. \"sharded\": the same in folders by the first digits of the SHA-256 of "
-            + "the product's id, for very many products. \"single\": all.json with all products, for generators that read "
-            + "one data file.")
+        "\"products\": a file for each product. \"sharded\": the same, in folders named after the first "
+            + "digits of the SHA-256 of the product's id, for very many products. \"single\": all.json "
+            + "with all products, for generators that read one data file.")
     static let shardDigits = SettingsKey(
         "output", "shard_digits", .integer(1...4), default: "2",
-        "By how many hexadecimal digits files are sharded: with 2 into 256 folders.")
+        "How many hexadecimal digits the names of these folders have: 2 make 256 folders.")
     static let outputFormat = SettingsKey(
         "output", "format", .choice(["pretty", "compact"]), default: "\"pretty\"",
-        "\"compact\": without the white space that only people need.")
+        "\"pretty\": with white space, for people to read. \"compact\": without.")
     static let imageBaseURL = SettingsKey(
         "output", "image_base_url", .string, default: "\"\"",
-        "What photos' addresses begin with, such as \"https://cdn.example.com/photos/\": with it, each photo also has its "
-            + "imageURL. A slash is added where it ends in a letter or a digit.")
+        "What the addresses of photos begin with, such as \"https://cdn.example.com/photos/\". If it is "
+            + "set, each photo also has its imageURL. A slash is added if this ends in a letter or a "
+            + "digit.")
     static let outputFields = SettingsKey(
         "output", "fields", .strings, default: "[]",
-        "What else files say of photos. \"images\": all photos of each recommended product. \"digests\": each photo's "
-            + "SHA-256, for cache-busting.")
+        "What else the files say about photos. \"images\": all photos of each recommended product. "
+            + "\"digests\": each photo's SHA-256, for cache-busting.")
     static let attributesFile = SettingsKey(
         "output", "attributes", .string, default: "\"\"",
-        "A CSV file with a column \"product\" and others, such as title, url and price, which the files then give of each "
-            + "product as its attributes. A running agent notices when it changes.")
+        "A CSV file with a column \"product\" and others, such as title, url and price, which become "
+            + "attributes of each product in the files. A running agent notices when it changes.")
     static let attributesTimeout = SettingsKey(
         "output", "attributes_timeout_seconds", .integer(1...60), default: "5",
-        "How long looking at the table, or reading it whole, may take before a running agent reports that its disk does "
-            + "not answer."
-    )
+        "How long it may take to look at that table, or to read all of it, before a running agent "
+            + "reports that its disk does not answer.")
     static let component = SettingsKey(
         "output", "component", .boolean, default: "false",
-        "Whether similar-products.js lies beside the files: the element <similar-products> for pages.")
+        "Whether to write similar-products.js beside the files: the element <similar-products> for web "
+            + "pages.")
     static let hook = SettingsKey(
         "publish", "hook", .strings, default: "[]",
-        "A program and its arguments, run when files have changed: [\"/usr/local/bin/rebuild-site\"]. It gets the changed "
-            + "products on standard input, a JSON object a line, and is run again until it succeeds. Under systemd "
-            + "imgrec-agent-published.path is the better way: the service itself may touch nothing else.")
+        "A program and its arguments, run when files have changed: [\"/usr/local/bin/rebuild-site\"]. It "
+            + "gets the changed products on standard input, one JSON object per line, and is run again "
+            + "until it succeeds. Under systemd, imgrec-agent-published.path is the better way: a hook "
+            + "may do only what the service may.")
     static let hookSettle = SettingsKey(
         "publish", "settle_ms", .integer(0...3_600_000), default: "2_000",
-        "How long no file may have changed before the hook is run, in milliseconds.")
+        "How long the files must stay unchanged before the hook is run, in milliseconds.")
     static let hookSettleLimit = SettingsKey(
         "publish", "settle_limit_ms", .integer(0...86_400_000), default: "60_000",
-        "How long after the first change it is at the latest, in milliseconds.")
+        "The hook is run at most this long after the first change, in milliseconds.")
     static let hookTimeout = SettingsKey(
         "publish", "timeout_seconds", .integer(1...86_400), default: "600",
-        "A hook that takes longer is ended, with all that it has started, and counts as failed.")
+        "A hook that takes longer is stopped, with everything that it has started, and counts as failed.")
     static let hookRetry = SettingsKey(
         "publish", "retry_seconds", .integer(1...86_400), default: "10",
-        "So long after a failure it is run again; twice as long after each further one.")
+        "How long to wait after a failure before the hook is run again. Each further failure doubles the "
+            + "wait.")
     static let hookRetryLimit = SettingsKey(
         "publish", "retry_limit_seconds", .integer(1...86_400), default: "600",
-        "But never longer than this.")
+        "The longest such wait.")
     static let stateFolder = SettingsKey(
         "state", "folder", .string, default: "\"/var/lib/imgrec-agent\"",
-        "Where the catalogue (SQLite) is kept. It can be deleted while no agent runs; the next run makes it anew."
-    )
+        "Where the catalogue (SQLite) is kept. It can be deleted while no agent runs; the next run makes "
+            + "it anew.")
     static let runtimeFolder = SettingsKey(
         "runtime", "folder", .string, default: "\"\"",
-        "Where a running agent has its control socket. Empty: the state folder, but /run/... for a state folder "
-            + "/var/lib/...")
+        "Where a running agent has its control socket. Empty: the state folder, or /run/... if the state "
+            + "folder is /var/lib/...")
     static let answerTimeout = SettingsKey(
         "runtime", "timeout_seconds", .integer(1...3600), default: "5",
         "How long 'status', 'wait' and other commands wait for a running agent that gives no sign of life.")
@@ -157,68 +165,72 @@ extension SettingsKey {
         "Products that are less similar than this (cosine similarity) are not named, however few remain.")
     static let modelName = SettingsKey(
         "model", "name", .string, default: "\"efficientnet-lite0\"",
-        "The neural network that looks at the photos; 'imgrec-agent models' lists them. Another one means that every "
-            + "photo is embedded anew; until that is done a running agent goes on with the one it had.")
+        "The neural network that looks at the photos; 'imgrec-agent models' lists those that there are. "
+            + "After a change every photo is embedded anew; until that is done, a running agent goes on "
+            + "with the network it had.")
     static let modelPrecision = SettingsKey(
         "model", "precision", .choice(["f32", "auto"]), default: "\"f32\"",
-        "\"f32\": the same files on every run. \"auto\": what this CPU does fastest.")
+        "\"f32\": the same files on every run. \"auto\": whatever is fastest on this CPU.")
     static let modelFolder = SettingsKey(
         "model", "folder", .string, default: "\"\"",
-        "Where the models are, each in a folder of its own name. Empty: models in the state folder, and those that came "
-            + "with the program.")
+        "Where the models are, each in a folder of its own name. Empty: the folder models in the state "
+            + "folder, and the models that came with the program.")
     static let ensembleModels = SettingsKey(
         "embedding", "models", .strings, default: "[]",
-        "Several models that are used as one: their vectors after each other. Slower, and often better than each alone. "
-            + "Empty: model.name.")
+        "Several models that are used as one, their vectors one after another. This is slower, and often "
+            + "better than any of them alone. Empty: model.name.")
     static let ensembleWeights = SettingsKey(
         "embedding", "weights", .numbers(count: 0...64), default: "[]",
-        "How much the vector of each counts: [1.0, 0.5] has the first count four times as much as the second in a "
-            + "similarity. Empty: all the same.")
+        "How much the vector of each model counts: with [1.0, 0.5] the first counts four times as much "
+            + "as the second in a similarity. Empty: all count the same.")
     static let cacheFolder = SettingsKey(
         "cache", "folder", .string, default: "\"\"",
-        "Where networks that were made ready for this CPU are kept, so that the next start is quicker. Empty: cache in "
-            + "the state folder, but /var/cache/... for a state folder /var/lib/...; \"none\": nowhere.")
+        "Where networks that were compiled for this CPU are kept, so that the next start is faster. "
+            + "Empty: the folder cache in the state folder, or /var/cache/... if the state folder is "
+            + "/var/lib/...; \"none\": nowhere.")
     static let maxCachedBytes = SettingsKey(
         "cache", "max_network_bytes", .integer(0...1 << 40), default: "134_217_728",
-        "A larger network is not kept: it takes as long to read it as to make it ready again.")
+        "A larger network is not kept: reading it takes as long as compiling it again.")
     static let backgroundPercent = SettingsKey(
         "performance", "background_percent", .integer(1...100), default: "50",
-        "When model.name is changed, the agent goes on serving with the model it had while it embeds all photos with the "
-            + "new one: with so much of its time, in percent.")
+        "When model.name is changed, the agent goes on serving with the model it had while it embeds all "
+            + "photos with the new one. How much of its time it may spend on that, in percent.")
     static let nearDuplicateScore = SettingsKey(
         "gallery", "near_duplicate_score", .number(-1...1), default: "\(defaultNearDuplicateScore)",
-        "From this cosine similarity on, the review page shows two products as near-duplicates.")
+        "The review page shows two products as near-duplicates if their cosine similarity is at least "
+            + "this.")
     static let fit = SettingsKey(
         "picture", "fit", .choice(["model", "crop", "pad", "stretch"]), default: "\"model\"",
-        "How a photo comes to the network's square. \"crop\": the middle of it; \"pad\": all of it, with its border's "
-            + "colour beside it; \"stretch\": all of it, out of proportion. \"model\": as the model was made for. Another "
-            + "value of any key in this table means that every photo is embedded anew.")
+        "How a photo is fitted to the picture that the network takes. \"crop\": its middle; \"pad\": all "
+            + "of it, with the colour of its border beside it; \"stretch\": all of it, out of "
+            + "proportion; \"model\": the way the model was made for. After a change of any key in this "
+            + "table, every photo is embedded anew.")
     static let shortSide = SettingsKey(
         "picture", "short_side", .integer(0...4096), default: "0",
-        "For \"crop\": what the short side becomes before the middle is cut out, in pixels. 0: as the model says."
-    )
+        "For \"crop\": the length that the short side is scaled to before the middle is cut out, in "
+            + "pixels. 0: as the model says.")
     static let filter = SettingsKey(
         "picture", "filter", .choice(["model", "nearest", "bilinear", "bicubic", "lanczos"]),
         default: "\"model\"",
         "How pixels are averaged when a photo is made smaller.")
     static let trim = SettingsKey(
         "picture", "trim", .choice(["model", "on", "off"]), default: "\"model\"",
-        "\"on\": a uniform border, as studio shots have, is cut off first, so that products are compared and not the "
-            + "white around them.")
+        "\"on\": a uniform border, as in studio shots, is cut off first, so that products are compared "
+            + "and not the white around them.")
     static let trimTolerance = SettingsKey(
         "picture", "trim_tolerance", .integer(0...254), default: "16",
-        "How far from the border's colour, in levels of 255, a pixel may be and still be border.")
+        "How far a pixel may be from the border's colour and still count as border, in levels of 255.")
     static let trimMargin = SettingsKey(
         "picture", "trim_margin", .number(0...1), default: "\(defaultTrimMargin)",
-        "How much border stays on each side, as a share of the longer side of the product.")
+        "How much border is kept on each side, as a share of the longer side of the product.")
     static let background = SettingsKey(
         "picture", "background", .string, default: "\"#ffffff\"",
-        "The colour that lies under transparent photos.")
+        "The colour under transparent photos.")
     static let sandbox = SettingsKey(
         "workers", "sandbox", .choice(["on", "off"]), default: "\"on\"",
-        "Photos are decoded in processes of their own. \"on\": these can open no file and no connection, and where that "
-            + "cannot be ensured, the agent does not start. \"off\": for trusted photos on a kernel that cannot."
-    )
+        "Photos are decoded in processes of their own. \"on\": these can open neither files nor "
+            + "connections, and if that cannot be ensured, the agent does not start. \"off\": for "
+            + "trusted photos, on a kernel that cannot ensure it.")
     static let workerTimeout = SettingsKey(
         "workers", "timeout_seconds", .integer(1...3600), default: "10",
         "A photo that takes longer to decode is recorded as failed.")
@@ -230,7 +242,7 @@ extension SettingsKey {
         "How many cores to use. 0: all.")
     static let logLevel = SettingsKey(
         "log", "level", .choice(["debug", "info", "notice", "warning", "error"]), default: "\"info\"",
-        "What a running agent logs: this and what is graver. \"info\" has a line for each changed photo.")
+        "The least severe level that a running agent logs. \"info\" has a line for each changed photo.")
 
     static let all = [
         imagesFolder, imageExtensions, imageExcludes, followLinks, maxFileBytes, maxPixels, maxFrames,

@@ -5,16 +5,28 @@ package enum TOMLError: Error, Hashable, CustomStringConvertible {
     case wrongValue(file: String, line: Int?, key: String, expected: String, found: String)
     case missing(file: String, key: String)
 
-    package var description: String {
+    package var description: String { remedy.map { "\(sentence). \($0)" } ?? sentence }
+
+    /// Where and what is wrong, and what is expected; without a full stop.
+    package var sentence: String {
         switch self {
         case .syntax(let file, let line, let column, let message):
             "\(file):\(line):\(column): this is not TOML: \(message)"
-        case .unknownKey(let file, let line, let key, let nearest):
-            "\(Self.place(file, line)): unknown key \(key). Did you mean \(nearest)?"
+        case .unknownKey(let file, let line, let key, _):
+            "\(Self.place(file, line)): unknown key \(key)"
         case .wrongValue(let file, let line, let key, let expected, let found):
-            "\(Self.place(file, line)): \(key) must be \(expected), not \(found)."
+            "\(Self.place(file, line)): \(key) must be \(expected), not \(found)"
         case .missing(let file, let key):
-            "\(file): \(key) is missing and has no default. Add it."
+            "\(file): \(key) is missing and has no default"
+        }
+    }
+
+    /// What to do, as a whole sentence; nil where the sentence says it.
+    package var remedy: String? {
+        switch self {
+        case .unknownKey(_, _, _, let nearest): "Did you mean \(nearest)?"
+        case .missing: "Add it."
+        case .syntax, .wrongValue: nil
         }
     }
 

@@ -10,8 +10,10 @@ package struct AttributeTable: Sendable {
     /// Of the file's bytes, and of how they are read.
     package let digest: ContentDigest
     package let stamp: FileStamp
+    /// Each named product's cells that are not empty.
     package let rows: [ProductID: ProductAttributes]
 
+    /// - Throws: also where a column has no name or that of another, or a product has two lines.
     package init(file: String, _ files: any TableFiles) throws(TableError) {
         guard let (stamp, data) = try files.contents(of: file) else {
             throw .none(file: file, remedy: Self.remedy)
@@ -44,8 +46,4 @@ package struct AttributeTable: Sendable {
         }
         self.rows = rows
     }
-
-    package var count: Int { rows.count }
-
-    package subscript(product: ProductID) -> ProductAttributes? { rows[product] }
 }

@@ -3,6 +3,7 @@ import SwiftCSV
 
 /// A CSV file whose first line names its columns, as spreadsheets write it: commas, semicolons or tabs.
 package struct NamedTable {
+    /// In the order of the file, without white space around them. They may be empty, and the same.
     package let columns: [String]
     /// As many cells as there are columns.
     package let rows: [[String]]
@@ -18,7 +19,7 @@ package struct NamedTable {
     /// - Parameter file: its name, for errors.
     package init(_ data: Data, file: String) throws(TableError) {
         guard let text = String(validating: data, as: UTF8.self) else {
-            throw .bad(file: file, reason: "it is not UTF-8; save it as \"CSV UTF-8\"")
+            throw .bad(file: file, reason: "it is not UTF-8", remedy: "Save it as \"CSV UTF-8\".")
         }
         let table: CSV<Enumerated>
         do {
@@ -30,10 +31,8 @@ package struct NamedTable {
                 case nil: "\(error)"
                 }
             throw .bad(
-                file: file,
-                reason:
-                    "\(reason). A cell with quotation marks has to be in quotation marks, its own ones doubled"
-            )
+                file: file, reason: reason,
+                remedy: "Put each cell that has quotation marks into quotation marks, and double its own.")
         }
         let names = table.header.map { $0.trimmingCharacters(in: .whitespaces) }
         columns = names

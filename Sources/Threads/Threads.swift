@@ -3,29 +3,60 @@
 // What may wait, for a disk, a process, a lock, a network being loaded, never waits on the few threads that Swift's concurrency
 // shares out; it has one of these.
 
+import CLinux
 import Foundation
+import Glibc
 import Products
 
 /// A thread that runs a body once. Its name is what `ps` and debuggers show.
 package final class OwnThread: Sendable {
     private let done = DispatchGroup()
 
-    /// Starts the thread.
+    /// Starts the thread. Foundation's `Thread` does not say when the system gives it none, so that what waits for it waits for
+    /// ever; and one that names itself before it is known to be started gets no name.
     ///
     /// - Parameters:
     ///   - name: at most 15 bytes, which is all that the kernel keeps.
     ///   - stackBytes: nil for the system's usual size.
+    /// - Throws: where the system gives no further thread; the body is not run then.
     @discardableResult
-    package init(_ name: String, stackBytes: Int? = nil, _ body: @escaping @Sendable () -> Void) {
+    package init(_ name: String, stackBytes: Int? = nil, _ body: @escaping @Sendable () -> Void)
+        throws(ThreadError)
+    {
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        if let stackBytes { pthread_attr_setstacksize(&attributes, stackBytes) }
         let done = done
         done.enter()
-        let thread = Thread {
-            Thread.current.name = name  // which the kernel is told only from within
-            body()
+        let start = Unmanaged.passRetained(
+            Start(name: name) {
+                body()
+                done.leave()
+            })
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, &attributes,
+            {
+                let start = Unmanaged<Start>.fromOpaque($0!).takeRetainedValue()
+                pthread_setname_np(pthread_self(), start.name)
+                start.body()
+                return nil
+            }, start.toOpaque())
+        guard code == 0 else {
+            start.release()
             done.leave()
+            throw .cannotStart(name: name, errno: code)
         }
-        if let stackBytes { thread.stackSize = stackBytes }
-        thread.start()
+    }
+
+    /// What a new thread takes with it.
+    private final class Start: Sendable {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(name: String, _ body: @escaping @Sendable () -> Void) { (self.name, self.body) = (name, body) }
     }
 
     /// Waits until the body has returned.
@@ -41,6 +72,10 @@ package func onOwnThread<Value: Sendable>(
     _ name: String = "waiting", _ body: @escaping @Sendable () throws -> Value
 ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-        OwnThread(name) { continuation.resume(with: Result { try body() }) }
+        do {
+            try OwnThread(name) { continuation.resume(with: Result { try body() }) }
+        } catch {
+            continuation.resume(throwing: error)
+        }
     }
 }

@@ -35,6 +35,8 @@ package final class Wakeup: Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    /// Waits for a signal, or for a time of the monotonic clock, a day at the most. A signal that came before ends it at once.
+    /// For one thread.
     package func wait(atMost time: Duration) {
         var end = timespec()
         clock_gettime(CLOCK_MONOTONIC, &end)

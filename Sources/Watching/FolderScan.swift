@@ -279,12 +279,12 @@ package enum FolderScanError: ExplainedError, Hashable {
         switch self {
         case .missing(let folder):
             .init(
-                "the image folder \(folder) does not exist or is not a folder",
-                remedy: "Nothing was changed. Mount or create it, or correct images.folder.", .noInput)
+                "the image folder \(folder) does not exist or is not a folder; nothing was changed",
+                remedy: "Mount or create it, or correct images.folder.", .noInput)
         case .unreadable(let folder, let number):
             .init(
-                "the image folder \(folder) cannot be listed: \(errnoText(number))",
-                remedy: "Nothing was changed.", .inputOutput)
+                "the image folder \(folder) cannot be listed, so nothing was changed: \(errnoText(number))",
+                remedy: "Check its permissions and its disk.", .inputOutput)
         }
     }
 }

@@ -39,7 +39,7 @@ package enum FolderHint: Hashable, Sendable {
 ///
 /// A folder is watched first and listed afterwards, so that what comes between the two is reported. Where the
 /// kernel's reports got lost, everything is watched anew and to be looked at; when that happens again and again, at
-/// growing intervals. What cannot be watched is to be looked at every `pollInterval`, everything every `lookInterval`.
+/// growing intervals. What cannot be watched is to be looked at every `pollInterval`, everything every `reconcileInterval`.
 package final class FolderWatcher: Sendable {
     package struct State: Hashable, Sendable {
         /// How many folders are watched.
@@ -61,7 +61,7 @@ package final class FolderWatcher: Sendable {
     private let folder: String
     private let filter: PhotoFilter
     private let pollInterval: Duration
-    private let lookInterval: Duration
+    private let reconcileInterval: Duration
     private let onChange: @Sendable (FolderHint) -> Void
     private let shared = Mutex(State())
     private let isStopping = Atomic(false)
@@ -71,13 +71,13 @@ package final class FolderWatcher: Sendable {
     ///   - folder: absolute path; may itself be a link.
     ///   - onChange: called on the watcher's thread; must not wait.
     package init(
-        folder: String, filter: PhotoFilter, pollInterval: Duration, lookInterval: Duration,
+        folder: String, filter: PhotoFilter, pollInterval: Duration, reconcileInterval: Duration,
         onChange: @escaping @Sendable (FolderHint) -> Void
     ) {
         self.folder = folder
         self.filter = filter
         self.pollInterval = pollInterval
-        self.lookInterval = lookInterval
+        self.reconcileInterval = reconcileInterval
         self.onChange = onChange
     }
 
@@ -86,11 +86,12 @@ package final class FolderWatcher: Sendable {
     /// Begins to watch. Returns when all watches are set. Of all watchers of the process one at a time may run.
     ///
     /// - Parameter whileWaiting: called each second until then: a first walk over a slow disk may take minutes.
-    package func start(whileWaiting: () -> Void = {}) {
+    /// - Throws: where there is no thread to be had.
+    package func start(whileWaiting: () -> Void = {}) throws(ThreadError) {
         let isSet = DispatchSemaphore(value: 0)
-        let started = OwnThread("watcher") { [self] in
+        let started = try OwnThread("watcher") { [self] in
             var watch = Watch(
-                folder, filter, pollInterval: pollInterval, lookInterval: lookInterval, onChange,
+                folder, filter, pollInterval: pollInterval, reconcileInterval: reconcileInterval, onChange,
                 isStopping: { [self] in isStopping.load(ordering: .relaxed) },
                 update: { [self] change in shared.withLock { change(&$0) } })
             watch.begin()
@@ -117,7 +118,7 @@ private struct Watch: ~Copyable {
     private let folder: String
     private let filter: PhotoFilter
     private let pollInterval: Duration
-    private let lookInterval: Duration
+    private let reconcileInterval: Duration
     private let onChange: @Sendable (FolderHint) -> Void
     private let isStopping: () -> Bool
     private let update: ((inout FolderWatcher.State) -> Void) -> Void
@@ -149,14 +150,14 @@ private struct Watch: ~Copyable {
     private static let calm = Duration.seconds(60)
 
     init(
-        _ folder: String, _ filter: PhotoFilter, pollInterval: Duration, lookInterval: Duration,
+        _ folder: String, _ filter: PhotoFilter, pollInterval: Duration, reconcileInterval: Duration,
         _ onChange: @escaping @Sendable (FolderHint) -> Void, isStopping: @escaping () -> Bool,
         update: @escaping ((inout FolderWatcher.State) -> Void) -> Void
     ) {
         self.folder = folder
         self.filter = filter
         self.pollInterval = pollInterval
-        self.lookInterval = lookInterval
+        self.reconcileInterval = reconcileInterval
         self.onChange = onChange
         self.isStopping = isStopping
         self.update = update
@@ -182,7 +183,7 @@ private struct Watch: ~Copyable {
         mounts.update()
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor >= 0 { watch([], descriptor, on: nil) }
-        (nextPoll, nextLook) = (.now + pollInterval, .now + lookInterval)
+        (nextPoll, nextLook) = (.now + pollInterval, .now + reconcileInterval)
         nextCheck = .now + Self.checkInterval
         let isThere = descriptor >= 0
         update {

@@ -6,7 +6,7 @@ import Settings
 
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tell how good models are on your own photos.",
+        abstract: "Measure how good models are on your own photos.",
         discussion: """
             Looks for each product with its own vector among all others. What lies in one folder, or has one label in a table, \
             belongs together: precision@k is how many of the k nearest belong to it, mean average precision how far ahead of \

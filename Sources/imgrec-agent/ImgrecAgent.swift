@@ -14,7 +14,7 @@ struct ImgrecAgent: AsyncParsableCommand {
             Then 'imgrec-agent run' keeps everything up to date while photos come and go.
 
             Exit codes are those of sysexits.h: 0 done, 64 wrong usage, 65 unreadable photo or damaged data, \
-            66 no such file or folder, 69 no model or no running agent, 70 a fault of ours, 71 no process to be had, 73 cannot write, 74 input/output error, \
+            66 no such file or folder, 69 no model or no running agent, 70 internal error, 71 no process or thread to be had, 73 cannot write, 74 input/output error, \
             75 try again (another run is working, or a confirmation is needed), 78 wrong settings.
             """,
         version: Version.text,

@@ -12,7 +12,7 @@ struct ModelsAdd: ParsableCommand {
         commandName: "add",
         abstract: "Add a network as a model: an ONNX file, OpenVINO IR, or a folder with one.",
         discussion: """
-            Inputs, outputs and sizes are read from the file. What it does not tell is asked for on a terminal, and taken from \
+            Inputs, outputs and sizes are read from the file. What it does not say is asked for on a terminal, and taken from \
             options in a script. The network is copied into the folder of your own models, with a manifest that can be \
             edited. A folder that has a manifest is taken as it is.
 
@@ -83,9 +83,8 @@ struct ModelsAdd: ParsableCommand {
             if FileManager.default.fileExists(atPath: "\(path)/\(ModelManifest.fileName)") {
                 guard !hasOptions else {
                     throw InsightError.badModel(
-                        reason:
-                            "\(path) has a manifest, which says all that options say. Change it there, or name the network's file."
-                    )
+                        reason: "\(path) has a manifest, which already says what the options say",
+                        remedy: "Edit the manifest, or name the network's file.")
                 }
                 return try shelf.add(folder: path, replaces: force)
             }
@@ -133,7 +132,7 @@ struct ModelsAdd: ParsableCommand {
         return draft
     }
 
-    /// What the file does not tell and no option says. An answer that is no answer is missed later, with the option's name.
+    /// What neither the file nor an option says. An answer that is no answer is missed later, with the option's name.
     private func ask(_ draft: inout ManifestDraft) {
         func answer(_ question: String) -> String? {
             print("\(question): ", terminator: "")

@@ -4,7 +4,9 @@ import Foundation
 import Hooking
 import Products
 import Reconciling
+import Settings
 import Systemd
+import Threads
 
 struct Reconcile: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,24 +36,19 @@ struct Reconcile: AsyncParsableCommand {
     var quiet = false
 
     func run() async throws {
-        let settings = try settings.load()
+        let file = settings.config
+        let (dryRun, allows, quiet) = (dryRun, allowMassRemoval, quiet)
+        let settings = try await onOwnThread { try reportingErrors { try Settings(file: file) } }
         if PublishHook.isRunning(for: settings) {
             // A script that rebuilds all may be the hook: what called it has done this, and waits for it.
             return print("Called from the hook: the files are up to date.")
         }
-        let display = ProgressDisplay(isQuiet: quiet, notifier: .current)
-        var hook: PublishHook?
-        let report = try reportingErrors {
-            defer { display.finish() }
-            if !dryRun, let agent = try ControlClient(settings: settings) {
-                return try agent.reconcile(allowsMassRemoval: allowMassRemoval) { display.show($0) }
+        let (report, hook) = try await onOwnThread("reconcile") {
+            try reportingErrors {
+                try Self.reconcile(
+                    settings, isDryRun: dryRun, allowsMassRemoval: allows,
+                    ProgressDisplay(isQuiet: quiet, notifier: .current))
             }
-            let reconciler = try Reconciler(settings: settings, executable: executablePath) {
-                display.show($0)
-            }
-            if dryRun { return try reconciler.dryRun() }
-            defer { hook = reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) } }
-            return try reconciler.run(allowsMassRemoval: allowMassRemoval)
         }
         if json {
             try printJSON(report)
@@ -68,6 +65,20 @@ struct Reconcile: AsyncParsableCommand {
 }
 
 extension Reconcile {
+    /// What was done, and the hook that is still to be run: none where an agent has done it.
+    private static func reconcile(
+        _ settings: Settings, isDryRun: Bool, allowsMassRemoval: Bool, _ display: ProgressDisplay
+    ) throws -> (report: ReconcileReport, hook: PublishHook?) {
+        defer { display.finish() }
+        if !isDryRun, let agent = try ControlClient(settings: settings) {
+            return (try agent.reconcile(allowsMassRemoval: allowsMassRemoval) { display.show($0) }, nil)
+        }
+        let reconciler = try Reconciler(settings: settings, executable: executablePath) { display.show($0) }
+        if isDryRun { return (try reconciler.dryRun(), nil) }
+        let report = try reconciler.run(allowsMassRemoval: allowsMassRemoval)
+        return (report, reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) })
+    }
+
     private func run(_ hook: PublishHook?) async throws {
         guard let hook else { return }
         let failure: String?

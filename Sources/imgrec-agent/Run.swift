@@ -4,6 +4,7 @@ import Products
 import Service
 import Settings
 import Systemd
+import Threads
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,12 +21,13 @@ struct Run: AsyncParsableCommand {
         // What ends it has a priority for the journal, as all it says.
         var log = Logger(label: "imgrec-agent") { _ in ServiceLog(level: .info) }
         do {
-            let settings = try Settings(file: settings.config)
+            let file = settings.config
+            let settings = try await onOwnThread { try Settings(file: file) }
             log = Logger(label: "imgrec-agent") { _ in
                 ServiceLog(level: Logger.Level(rawValue: settings.logLevel) ?? .info)
             }
             try await AgentService.run(
-                settings: settings, settingsFile: self.settings.config, executable: executablePath,
+                settings: settings, settingsFile: file, executable: executablePath,
                 version: Version.text, log: log)
         } catch {
             let explained = error.explained

@@ -38,6 +38,8 @@ struct Similar: ParsableCommand {
         for match in answer.similar {
             print(String(format: "%.6f  ", match.score) + printable(match.product))
         }
-        if answer.similar.isEmpty { print("There is no other product yet.") }
+        if answer.similar.isEmpty {
+            print("No other product, or none that is as similar as recommendations.min_score requires.")
+        }
     }
 }

@@ -121,7 +121,7 @@ enum StatusText {
     }
 
     private static func text(of hook: StatusReport.Hook) -> String {
-        var parts = [hook.waiting == 0 ? "told of all" : "\(counted(hook.waiting, "product")) to tell"]
+        var parts = [hook.waiting == 0 ? "up to date" : "\(counted(hook.waiting, "product")) waiting"]
         if hook.isRunning { parts.append("running") }
         if let trouble = hook.trouble {
             parts.append(hook.failures > 0 ? "failed \(counted(hook.failures, "time")): \(trouble)" : trouble)

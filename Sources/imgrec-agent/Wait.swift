@@ -31,9 +31,8 @@ struct Wait: ParsableCommand {
             guard let agent = try ControlClient(settings: settings) else {
                 throw ControlError.cannotConnect(
                     socket: settings.controlSocket,
-                    reason:
-                        "no agent is running on these settings. Start it (imgrec-agent run), or run 'imgrec-agent reconcile'"
-                )
+                    reason: "no agent is running on these settings",
+                    remedy: "Start it with 'imgrec-agent run', or run 'imgrec-agent reconcile'.")
             }
             return try agent.reconcile(allowsMassRemoval: false) { display.show($0) }
         }

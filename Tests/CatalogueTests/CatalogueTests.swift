@@ -349,13 +349,13 @@ struct CatalogueTests {
     @Test(
         "a model that is to take over is told how far it is, keeps its vectors, and has no more to do once it did"
     )
-    func nextModel() throws {
+    func comingModel() throws {
         try store([("a.jpg", 1), ("b.jpg", 2), ("copy-of-b.jpg", 2), ("c.jpg", 3)])
         try rank([("a", []), ("b", []), ("copy-of-b", []), ("c", [])])
         let record = ModelRecord(
             identity: Self.digest(9), name: "next", precision: "f32", dimension: 4, recipe: "{}")
-        let next = try #require(try catalogue.setNext(record))
-        #expect(try catalogue.summary().next == NextModel(record: record, embedded: 0, photos: 4))
+        let next = try #require(try catalogue.setComing(record))
+        #expect(try catalogue.summary().coming == ComingModel(record: record, embedded: 0, photos: 4))
         let waiting = try catalogue.unembeddedImages(of: next, after: nil, limit: 9)
         #expect(Set(waiting.map(\.path.text)) == ["a.jpg", "b.jpg", "c.jpg"])
         #expect(
@@ -365,25 +365,25 @@ struct CatalogueTests {
         #expect(try catalogue.unembeddedImages(of: next, after: nil, limit: 2).count == 2)
         let vector = try Embedding(normalizing: [1, 0, 0, 0])
         try catalogue.store(images: [], embeddings: [(Self.digest(2), vector)], model: next)
-        #expect(try catalogue.summary().next?.embedded == 2)
+        #expect(try catalogue.summary().coming?.embedded == 2)
         #expect(try catalogue.rankingState().unranked.isEmpty)
         _ = try catalogue.number(of: Self.model("abandoned", 8))
         #expect(try catalogue.prune().map(\.record.name) == ["abandoned"])
-        #expect(try catalogue.knownModels().map(\.isNext) == [false, true])
+        #expect(try catalogue.knownModels().map(\.isComing) == [false, true])
         #expect(try catalogue.knownModels().map(\.isInService) == [true, false])
         try catalogue.rank(Departures(), model: next, depth: 2, changing: 0) { _ in }
-        #expect(try catalogue.summary().next == nil)
+        #expect(try catalogue.summary().coming == nil)
         #expect(try catalogue.modelInService()?.record == record)
     }
 
     @Test("the model of a first import is no other's to prune, and takes over from none")
     func firstImport() throws {
-        let number = try #require(try catalogue.setNext(Self.model("first", 5)))
+        let number = try #require(try catalogue.setComing(Self.model("first", 5)))
         let vector = try Embedding(normalizing: [1, 0, 0, 0])
         try catalogue.store(images: [], embeddings: [(Self.digest(2), vector)], model: number)
         _ = try catalogue.prune()
         #expect(try catalogue.embeddedContents(of: number) == [Self.digest(2)])
-        #expect(try catalogue.summary().next == nil)
+        #expect(try catalogue.summary().coming == nil)
     }
 
     @Test("a disk that is full while the ranking is written is said as such, and undoes all of it")

@@ -100,10 +100,10 @@ struct ModelTests {
                 "width = 224", "width = 225",
                 "its input image has the shape [1, 3, 224, 224], not [1, 3, 224, 225]"
             ),
-            ("name = \"image\"", "name = \"pixels\"", "it has no input named pixels; there is: image"),
+            ("name = \"image\"", "name = \"pixels\"", "it has no input named pixels; it has image"),
             (
                 "name = \"embedding\"", "name = \"features\"",
-                "it has no output named features; there is: embedding, scores"
+                "it has no output named features; it has embedding, scores"
             ),
         ])
     func wrongInterface(old: String, new: String, reason: String) throws {
@@ -137,7 +137,9 @@ struct ModelTests {
     func library() throws {
         let library = ModelLibrary(configured: Repository.models, own: "/y", executable: "/x")
         #expect(try library.folder(of: name) == folder)
-        #expect { try library.folder(of: "resnet") } throws: { "\($0)".contains("There is: \(name)") }
+        #expect {
+            try library.folder(of: "resnet")
+        } throws: { "\($0)".contains("Name one of these: \(name)") }
         let installed = ModelLibrary(configured: nil, own: "/y", executable: "/opt/x/bin/imgrec-agent")
         #expect(installed.folders.prefix(2) == ["/y", "/opt/x/share/imgrec-agent/models"])
     }

@@ -76,7 +76,7 @@ struct CommandTests {
         )
         try shop.configure("[model]\nname = \"resnet\"\n")
         let model = try shop.run("reconcile")
-        #expect(model.code == 69 && model.errors.contains("There is: efficientnet-lite0"))
+        #expect(model.code == 69 && model.errors.contains("Name one of these: efficientnet-lite0"))
         #expect(try Shop.run([Shop.binary, "reconcile", "--config", "/nowhere.toml"]).code == 66)
         let near = try Shop.run([Shop.binary, "recncile"])
         #expect(near.code == 64)

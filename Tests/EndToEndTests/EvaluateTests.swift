@@ -123,7 +123,8 @@ struct EvaluateTests {
         let none = try shop.run("evaluate", "--quiet", "--labels", "products")
         #expect(none.code == 65 && none.errors.contains("no two photos have the same label"))
         #expect(
-            try shop.run("evaluate", "--models", "resnet").errors.contains("There is: efficientnet-lite0"))
+            try shop.run("evaluate", "--models", "resnet").errors.contains(
+                "Name one of these: efficientnet-lite0"))
         #expect(try shop.run("evaluate", "--models", "a*x").errors.contains("names no model"))
     }
 }

@@ -108,7 +108,7 @@ struct OutputTests {
         }
     }
 
-    @Test("a product that nobody asked for so dissimilar is not named")
+    @Test("products that are less similar than min_score are not named, in files and by 'similar'")
     func minimumScore() throws {
         let shop = try Shop(perCategory: 2)
         try shop.run("reconcile")
@@ -122,6 +122,17 @@ struct OutputTests {
         try shop.configure("[recommendations]\nmin_score = \(limit)\n")
         try shop.run("reconcile")
         #expect(try scores().sorted() == before.filter { $0 >= limit }.sorted())
+        for (product, document) in try shop.published() {
+            let listed = try shop.run("similar", product, "--json")
+            let answer = try #require(
+                JSONSerialization.jsonObject(with: Data(listed.output.utf8)) as? [String: Any])
+            func names(_ entries: Any?) -> [String]? {
+                (entries as? [[String: Any]])?.compactMap { $0["product"] as? String }
+            }
+            #expect(names(answer["similar"]) == names(document["recommendations"]))
+        }
+        try shop.configure("[recommendations]\nmin_score = 1.0\n")
+        #expect(try shop.run("similar", "fruit/fruit-001").output.hasPrefix("No other product"))
     }
 
     @Test("photos have their addresses and the digests of their bytes")

@@ -232,10 +232,10 @@ struct ReviewPageTests {
                 ProductDocument(
                     product: ProductID(id), photos: [own],
                     recommendations: (1...5).map { rank in
-                        .init(
-                            product: ProductID(ids[Int.random(in: 0..<count, using: &random)]),
-                            photos: [photo],
-                            score: Float(1 - 0.1 * Double(rank)))
+                        let other = ProductID(ids[Int.random(in: 0..<count, using: &random)])
+                        return Candidate(
+                            neighbour: Neighbour(product: other, score: Float(1 - 0.1 * Double(rank))),
+                            photos: [photo])
                     }))
         }
         let data = try #require(gallery.data(previous: nil, now: .now))

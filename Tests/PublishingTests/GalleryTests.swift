@@ -18,7 +18,9 @@ struct GalleryTests {
                 ProductDocument(
                     product: ProductID(id), photos: [try photo(id)],
                     recommendations: try similar.map {
-                        .init(product: ProductID($0.0), photos: [try photo($0.0)], score: $0.1)
+                        Candidate(
+                            neighbour: Neighbour(product: ProductID($0.0), score: $0.1),
+                            photos: [try photo($0.0)])
                     }))
         }
         return gallery

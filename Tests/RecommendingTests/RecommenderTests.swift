@@ -10,6 +10,12 @@ struct RecommenderTests {
         Neighbour(product: ProductID(name), score: score)
     }
 
+    private func product(_ similar: [Neighbour]) -> RankedProduct {
+        RankedProduct(
+            product: ProductID("product"), photos: [], attributes: .init(),
+            similar: similar.map { Candidate(neighbour: $0, photos: []) })
+    }
+
     /// Candidates with ties, the nearest first.
     private func candidates(_ count: Int, using random: inout SeededRandom) -> [Neighbour] {
         (0..<count).map { neighbour("p\($0)", Float(Int.random(in: -4...4, using: &random)) / 4) }
@@ -21,11 +27,11 @@ struct RecommenderTests {
         let looks = [neighbour("a", 0.9), neighbour("b", 0.5), neighbour("c", 0.5), neighbour("d", 0.1)]
         func names(_ count: Int, _ conditions: [Condition] = []) -> [String] {
             let recommender = Recommender(lists: [ListDefinition(count: count, conditions: conditions)])
-            let lists = recommender.lists(from: Candidates(looks: looks))
+            let lists = recommender.lists(of: product(looks))
             #expect(lists.map(\.name) == ["similar"])
-            #expect(lists[0].entries.allSatisfy { looks.contains($0.neighbour) })
+            #expect(lists[0].entries.allSatisfy { looks.contains($0.candidate.neighbour) })
             #expect(lists[0].entries.map(\.score) == lists[0].entries.map(\.score).sorted(by: >))
-            return lists[0].entries.map(\.neighbour.product.text)
+            return lists[0].entries.map(\.candidate.neighbour.product.text)
         }
         #expect(names(3) == ["a", "b", "c"])
         #expect(names(9) == ["a", "b", "c", "d"])
@@ -52,8 +58,7 @@ struct RecommenderTests {
             let all = candidates(Int.random(in: 0...20, using: &random), using: &random)
             let known = Array(all.prefix(recommender.candidateDepth))
             #expect(
-                recommender.lists(from: Candidates(looks: known))
-                    == recommender.lists(from: Candidates(looks: all)),
+                recommender.lists(of: product(known)) == recommender.lists(of: product(all)),
                 "seed \(seed)")
         }
     }

@@ -16,8 +16,8 @@ struct AgendaTests {
         return Agenda(followsLinks: followsLinks, change: change)
     }
 
-    private func waiting() -> Mailbox.Waiting {
-        Mailbox.Waiting(
+    private func inbox() -> Mailbox.Inbox {
+        Mailbox.Inbox(
             queue: LookQueue(.init(settle: .milliseconds(50), settleLimit: .seconds(2))) {
                 ProductID($0.name)
             },
@@ -49,15 +49,15 @@ struct AgendaTests {
 
     @Test("requests come first, then changes, the backlog, publishing, and a change of model last")
     func order() {
-        var (agenda, waiting) = (agenda(), waiting())
+        var (agenda, inbox) = (agenda(), inbox())
         agenda.change.tryNow()
         agenda.note(round(left: paths(3), isPublished: false), isWhole: true)
-        waiting.queue.note(.photo(paths(1)[0], .finished), at: start)
-        waiting.requests = [ReconcileRequest(allowsMassRemoval: false) { _ in }]
-        func next() -> String { name(agenda.next(&waiting, TableLook(), at: start + .seconds(1))) }
+        inbox.queue.note(.photo(paths(1)[0], .finished), at: start)
+        inbox.requests = [ReconcileRequest(allowsMassRemoval: false) { _ in }]
+        func next() -> String { name(agenda.next(&inbox, AttributesLook(), at: start + .seconds(1))) }
         // Whoever compares everything takes what waits with it.
         #expect(next() == "everything for 1")
-        waiting.queue.note(.photo(paths(1)[0], .finished), at: start)
+        inbox.queue.note(.photo(paths(1)[0], .finished), at: start)
         #expect(["1 places", "3 of the backlog"].allSatisfy { $0 == next() })
         #expect(next() == "publish")
         agenda.note(round(), isWhole: false)
@@ -68,27 +68,28 @@ struct AgendaTests {
 
     @Test("in trouble nothing is tried but by time, on request, or for another table; then all is")
     func trouble() {
-        var (agenda, waiting) = (agenda(), waiting())
-        waiting.trouble.note(failureAt: start)
-        waiting.queue.note(.photo(paths(1)[0], .finished), at: start)
-        func next(_ time: Duration, _ table: TableLook = TableLook()) -> String {
-            name(agenda.next(&waiting, table, at: start + time))
+        var (agenda, inbox) = (agenda(), inbox())
+        inbox.trouble.note(failureAt: start)
+        inbox.queue.note(.photo(paths(1)[0], .finished), at: start)
+        func next(_ time: Duration, _ table: AttributesLook = AttributesLook()) -> String {
+            name(agenda.next(&inbox, table, at: start + time))
         }
         #expect(next(.milliseconds(500)) == "nothing")
-        #expect(agenda.nextWake(waiting, at: start) == start + Trouble.firstBackOff)
-        #expect(next(.milliseconds(500), TableLook(state: .due(nil))) == "everything for 0")
+        #expect(agenda.nextWake(inbox, at: start) == start + Trouble.firstBackOff)
+        #expect(next(.milliseconds(500), AttributesLook(state: .due(nil))) == "everything for 0")
         #expect(next(Trouble.firstBackOff) == "everything for 0")
-        waiting.trouble.noteReturn()
+        inbox.trouble.noteReturn()
         #expect(next(.milliseconds(600)) == "everything for 0")
     }
 
     @Test("while products are held back, or links are followed, any change has everything compared")
     func everything() {
         for followsLinks in [true, false] {
-            var (agenda, waiting) = (agenda(followsLinks: followsLinks), waiting())
+            var (agenda, inbox) = (agenda(followsLinks: followsLinks), inbox())
             if !followsLinks { agenda.note(round(heldBack: 3), isWhole: true) }
-            waiting.queue.note(.photo(paths(1)[0], .finished), at: start)
-            #expect(name(agenda.next(&waiting, TableLook(), at: start + .seconds(1))) == "everything for 0")
+            inbox.queue.note(.photo(paths(1)[0], .finished), at: start)
+            #expect(
+                name(agenda.next(&inbox, AttributesLook(), at: start + .seconds(1))) == "everything for 0")
             // That nothing is held back any more, only a look at everything tells.
             agenda.note(round(), isWhole: false)
             #expect(agenda.heldBack == (followsLinks ? 0 : 3))
@@ -101,10 +102,12 @@ struct AgendaTests {
         "nothing is published before a comparison that is owed, and that waits until nothing changes any more"
     )
     func owed() {
-        var (agenda, waiting) = (agenda(), waiting())
+        var (agenda, inbox) = (agenda(), inbox())
         agenda.note(round(isPublished: false, awaitsWhole: true), isWhole: true)
-        waiting.queue.note(.photo(paths(1)[0], .finished), at: start)
-        func next(_ time: Duration) -> String { name(agenda.next(&waiting, TableLook(), at: start + time)) }
+        inbox.queue.note(.photo(paths(1)[0], .finished), at: start)
+        func next(_ time: Duration) -> String {
+            name(agenda.next(&inbox, AttributesLook(), at: start + time))
+        }
         #expect(next(.zero) == "nothing" && agenda.owesComparison && !agenda.isDone)
         #expect(next(.seconds(1)) == "1 places")
         #expect(next(.seconds(1)) == "everything for 0")
@@ -117,32 +120,32 @@ struct AgendaTests {
         arguments: [1, 2, 3])
     func backlog(seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        var (agenda, waiting) = (agenda(), waiting())
+        var (agenda, inbox) = (agenda(), inbox())
         let all = paths(10_000)
         agenda.note(round(left: all, isPublished: false), isWhole: true)
         var done: [ImagePath] = []
-        while agenda.waiting > 0 {
-            guard case .backlog(let places)? = agenda.next(&waiting, TableLook(), at: start) else {
-                Issue.record("seed \(seed): no backlog though \(agenda.waiting) wait")
+        while agenda.backlogCount > 0 {
+            guard case .backlog(let places)? = agenda.next(&inbox, AttributesLook(), at: start) else {
+                Issue.record("seed \(seed): no backlog though \(agenda.backlogCount) wait")
                 return
             }
             let taken = Int.random(in: 1...places.count, using: &random)
             done += places[..<taken]
             agenda.note(round(left: Array(places[taken...]), isPublished: false), isWhole: false)
-            #expect(agenda.waiting + done.count == all.count, "seed \(seed)")
+            #expect(agenda.backlogCount + done.count == all.count, "seed \(seed)")
         }
         #expect(done == all, "seed \(seed)")
-        #expect(name(agenda.next(&waiting, TableLook(), at: start)) == "publish")
+        #expect(name(agenda.next(&inbox, AttributesLook(), at: start)) == "publish")
     }
 
     @Test("it wakes for whatever may be due first")
     func wake() {
-        var (agenda, waiting) = (agenda(), waiting())
-        #expect(agenda.nextWake(waiting, at: start) == start + .seconds(3600))
+        var (agenda, inbox) = (agenda(), inbox())
+        #expect(agenda.nextWake(inbox, at: start) == start + .seconds(3600))
         agenda.change.noteFailure(at: start)
-        #expect(agenda.nextWake(waiting, at: start) == start + .seconds(1))
-        waiting.queue.note(.photo(paths(1)[0], .finished), at: start)
-        #expect(agenda.nextWake(waiting, at: start) == start + .milliseconds(50))
+        #expect(agenda.nextWake(inbox, at: start) == start + .seconds(1))
+        inbox.queue.note(.photo(paths(1)[0], .finished), at: start)
+        #expect(agenda.nextWake(inbox, at: start) == start + .milliseconds(50))
     }
 
     @Test("publishing takes no more than a fifth of the time while photos wait")
@@ -165,7 +168,7 @@ struct AgendaTests {
         func phase(_ inTrouble: Bool = false, _ folder: Bool = true, _ table: Bool = false)
             -> ServiceMonitor.Phase
         {
-            agenda.phase(isInTrouble: inTrouble, isFolderThere: folder, isTableInTrouble: table)
+            agenda.phase(isInTrouble: inTrouble, isFolderThere: folder, areAttributesInTrouble: table)
         }
         #expect(phase() == .idle && phase(false, true, true) == .trouble)
         #expect(phase(true) == .trouble && phase(true, false) == .waitingForFolder)

@@ -30,7 +30,7 @@ struct WorkLoopTests {
         return WorkLoop(
             .init(
                 settings: try Settings(text, file: "\(folder.path)/shop.toml"), executable: Repository.agent,
-                tableWorker: FileWorker(program: "/nowhere", argument: ""),
+                attributesWorker: FileWorker(program: "/nowhere", argument: ""),
                 log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, notifier: .none,
                 monitor: monitor, firstBackOff: firstBackOff))
     }

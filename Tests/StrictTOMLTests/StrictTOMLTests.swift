@@ -50,24 +50,24 @@ struct StrictTOMLTests {
                 "[images]\nfolder = \"x\"\nprecision = \"f32\"",
                 "a.toml:3: unknown key images.precision. Did you mean model.precision?"
             ),
-            ("[images]\n\nfolder = 5", "a.toml:3: images.folder must be text in quotes, not 5."),
+            ("[images]\n\nfolder = 5", "a.toml:3: images.folder must be text in quotes, not 5"),
             (
                 "[images]\nfolder = \"x\"\nmax_pixels = 101",
-                "a.toml:3: images.max_pixels must be a whole number from 1 to 100, not 101."
+                "a.toml:3: images.max_pixels must be a whole number from 1 to 100, not 101"
             ),
             (
                 "images.folder = \"x\"\nimages.share = \"y\"",
-                "a.toml:2: images.share must be a number from 0.0 to 1.0, not the text \"y\"."
+                "a.toml:2: images.share must be a number from 0.0 to 1.0, not the text \"y\""
             ),
             (
                 "[images]\nfolder = \"x\"\n[model]\nprecision = \"f16\"",
-                "a.toml:4: model.precision must be \"f32\" or \"auto\", not the text \"f16\"."
+                "a.toml:4: model.precision must be \"f32\" or \"auto\", not the text \"f16\""
             ),
             (
                 "[images]\nfolder = \"x\"\n[model]\nmean = [1, 2]",
-                "a.toml:4: model.mean must be a list of 3 numbers, not a list of 2."
+                "a.toml:4: model.mean must be a list of 3 numbers, not a list of 2"
             ),
-            ("images = 3", "a.toml:1: images must be a table, written [images], not 3."),
+            ("images = 3", "a.toml:1: images must be a table, written [images], not 3"),
             ("[model]", "a.toml: images.folder is missing and has no default. Add it."),
         ])
     func errors(text: String, message: String) {

@@ -26,10 +26,10 @@ struct AttributeTableTests {
         ]
         let text = lines.map { $0.map { $0.contains(",") ? "\"\($0)\"" : $0 }.joined(separator: separator) }
         let table = try table(text.joined(separator: "\n"))
-        #expect(table.count == 2)
-        #expect(table[ProductID("a")] == attributes(["title": "Blue, long", "price": "1"]))
-        #expect(table[ProductID("b")] == attributes(["price": "2"]))
-        #expect(table[ProductID("c")] == nil)
+        #expect(table.rows.count == 2)
+        #expect(table.rows[ProductID("a")] == attributes(["title": "Blue, long", "price": "1"]))
+        #expect(table.rows[ProductID("b")] == attributes(["price": "2"]))
+        #expect(table.rows[ProductID("c")] == nil)
     }
 
     @Test(

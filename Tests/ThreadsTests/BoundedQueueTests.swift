@@ -6,10 +6,10 @@ import Testing
 @Suite("The queue between threads", .inLanes)
 struct BoundedQueueTests {
     @Test("passes everything on, from several threads, through little room")
-    func everything() {
+    func everything() throws {
         let queue = BoundedQueue<Int>(capacity: 3, senders: 4)
         for sender in 0..<4 {
-            OwnThread("sender") {
+            try OwnThread("sender") {
                 for number in 0..<500 { _ = queue.send(sender * 500 + number) }
                 queue.finish()
             }
@@ -25,9 +25,9 @@ struct BoundedQueueTests {
     }
 
     @Test("lets senders go when the receiver has gone")
-    func closed() {
+    func closed() throws {
         let queue = BoundedQueue<Int>(capacity: 1, senders: 1)
-        OwnThread("sender") {
+        try OwnThread("sender") {
             while queue.send(1) {}
             queue.finish()
         }

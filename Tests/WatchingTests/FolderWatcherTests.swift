@@ -73,9 +73,9 @@ struct FolderWatcherTests {
         let reports = Reports()
         let watcher = FolderWatcher(
             folder: photos, filter: PhotoFilter(extensions: ["jpg"], excludes: excludes),
-            pollInterval: poll, lookInterval: look
+            pollInterval: poll, reconcileInterval: look
         ) { reports.note($0) }
-        watcher.start()
+        try watcher.start()
         defer { watcher.stop() }
         try body(reports, watcher)
     }

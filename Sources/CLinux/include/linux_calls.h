@@ -3,8 +3,13 @@
 #ifndef IMGREC_LINUX_CALLS_H
 #define IMGREC_LINUX_CALLS_H
 
+#include <pthread.h>
+
 // syncfs(2); the module is built without _GNU_SOURCE.
 int syncfs(int descriptor);
+
+// pthread_setname_np(3), for which the same holds.
+int pthread_setname_np(pthread_t thread, const char *name);
 
 // renameat2(2) with RENAME_EXCHANGE and with RENAME_NOREPLACE, for which the same holds.
 int imgrec_exchange(int folder, const char *name, int other_folder, const char *other_name);
