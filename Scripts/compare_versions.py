@@ -40,8 +40,8 @@ class Shop:
             [self.agent, "init", "--config", self.settings, "--images", base / "photos", "--output", self.output,
              "--state", base / "state"], check=True, stdout=subprocess.DEVNULL)  # fmt: skip
         # Networks made ready are not a part of what is compared.
-        text = self.settings.read_text() + f'\n[cache]\nfolder = "{base}/cache"\n'
-        self.settings.write_text(text)
+        text = self.settings.read_text()
+        self.settings.write_text(text.replace("[cache]\n", f'[cache]\nfolder = "{base}/cache"\n', 1))
 
     def command(self, *arguments):
         return [self.agent, *arguments, "--config", self.settings]
@@ -57,7 +57,6 @@ class Shop:
     def drops(self, source):
         """The median time from a photo in its place to the index that has it, and the memory of the agent."""
         process = subprocess.Popen(self.command("run"), stderr=subprocess.DEVNULL)
-        subprocess.run(self.command("wait", "--quiet"), check=False)
         while subprocess.run(self.command("wait", "--quiet"), stderr=subprocess.DEVNULL).returncode != 0:
             time.sleep(0.05)
         index, times = self.output / "index.json", []

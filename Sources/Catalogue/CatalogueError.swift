@@ -105,7 +105,7 @@ package enum CatalogueError: ExplainedError, Hashable {
         case .gone(let file):
             .init(
                 "\(file) was deleted or replaced while the agent was running",
-                remedy: "Restart it: what is missing is made anew from the photos.", .inputOutput)
+                remedy: "Restart the agent: what is missing is made anew from the photos.", .inputOutput)
         case .vectors(let file, let reason):
             .init(
                 "\(file) cannot be read or written: \(reason)",

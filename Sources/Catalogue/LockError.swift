@@ -4,7 +4,10 @@ import Products
 package enum LockError: ExplainedError, Hashable {
     /// Another process works on the same state folder.
     case busy(stateFolder: String)
+    /// The lock's file cannot be opened or made.
     case cannotLock(file: String, reason: String)
+    /// The file system gives no lock now.
+    case noLock(path: String, errno: Int32)
     /// Root would leave files behind that their owner cannot change; others may not change anything.
     case notOwner(stateFolder: String, owner: String)
 
@@ -16,6 +19,9 @@ package enum LockError: ExplainedError, Hashable {
                 remedy: "Wait until it has finished, or stop it, then run this again.", .tryAgain)
         case .cannotLock(let file, let reason):
             .init("the lock \(file) cannot be taken: \(reason)", .cannotCreate)
+        case .noLock(let path, let number):
+            // It may give one later.
+            .init("the file system gives no lock on \(path): \(errnoText(number))", .inputOutput)
         case .notOwner(let stateFolder, let owner):
             .init(
                 "\(stateFolder) belongs to the user \(owner)",

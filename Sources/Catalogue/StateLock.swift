@@ -27,7 +27,7 @@ package struct StateLock: ~Copyable {
             close(descriptor)
             throw number == EWOULDBLOCK
                 ? LockError.busy(stateFolder: stateFolder)
-                : LockError.cannotLock(file: file, reason: errnoText(number))
+                : LockError.noLock(path: file, errno: number)
         }
         self.descriptor = descriptor
     }

@@ -110,7 +110,7 @@ package struct ControlClient: ~Copyable {
         } catch {
             throw .cannotConnect(
                 socket: socket, reason: "its answer cannot be understood",
-                remedy: "If it is of another version than this command, restart it.")
+                remedy: "If the agent is of another version than this command, restart the agent.")
         }
     }
 

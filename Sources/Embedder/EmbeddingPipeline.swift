@@ -57,7 +57,7 @@ package struct EmbeddingPipeline {
     ///   - receive: called on the calling thread with a few outcomes at a time, each with the photo's index.
     /// - Returns: how many of the photos were taken through; the others were not touched.
     /// - Throws: what `receive` throws, `ModelError` where the network cannot be loaded or run, `SandboxError` where no
-    ///   photo can be read.
+    ///   photo can be read, `ThreadError` where there are no threads for it.
     package func run(
         _ photos: [ImagePath], isEmbedded: @escaping @Sendable (ContentDigest) -> Bool,
         isOver: @escaping @Sendable () -> Bool = { false },
@@ -82,6 +82,8 @@ package struct EmbeddingPipeline {
                 }
             } catch {
                 for _ in started..<lanes { queue.finish() }
+                // Whoever gives the model up after this must not leave its loading behind.
+                model.waitForEnd()
                 throw error
             }
         }

@@ -11,9 +11,7 @@ package enum ModelSpeed {
     private static let span = Duration.milliseconds(1000)
 
     /// - Parameter threads: how many pictures are embedded at once.
-    package static func measured(_ model: Model, shapes: [PictureShape], threads: Int) throws(ModelError)
-        -> Double
-    {
+    package static func measured(_ model: Model, shapes: [PictureShape], threads: Int) throws -> Double {
         let pictures = shapes.map { shape in
             Picture(
                 width: shape.width, height: shape.height,
@@ -47,12 +45,12 @@ package enum ModelSpeed {
         }
         // Fewer threads than are wanted give no speed, but an error.
         var lanes: [OwnThread] = []
-        do throws(ThreadError) {
+        do {
             for _ in 0..<threads { lanes.append(try makeLane()) }
         } catch {
             isOver.store(true, ordering: .relaxed)
             for lane in lanes { lane.join() }
-            throw .openVINO(doing: "measuring \(threads) lanes", message: error.explanation.sentence)
+            throw error
         }
         for _ in 0..<threads { isWarm.wait() }
         let (start, before) = (ContinuousClock.now, count.load(ordering: .relaxed))
@@ -82,8 +80,7 @@ package struct KnownSpeeds {
     ///
     /// - Parameter onMeasure: called before it is measured, which takes seconds.
     package mutating func speed(of source: ModelSource, _ settings: Settings, onMeasure: () -> Void = {})
-        throws(ModelError)
-        -> Double
+        throws -> Double
     {
         let threads = settings.effectiveThreads
         if let known = speeds[Self.key(source, threads)] { return known }

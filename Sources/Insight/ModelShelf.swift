@@ -69,13 +69,13 @@ package struct ModelShelf {
         var source: ModelSource?
         var speed: Double?
         var trouble: String?
-        do throws(ModelError) {
+        do {
             manifest = try ModelManifest(folder: try library.folder(of: name))
             let found = try self.source(named: name)
             source = found
             speed = try speeds.speed(of: found, settings) { progress(name) }
         } catch {
-            trouble = error.description
+            trouble = error.explained.description
         }
         return Entry(
             name: name, folder: (try? library.folder(of: name)) ?? "", dimension: manifest?.dimension,

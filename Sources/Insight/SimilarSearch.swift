@@ -60,7 +60,7 @@ package struct SimilarSearch {
                 product.text, isProduct: true,
                 list.map { .init($0.neighbour, image: $0.photos[0].path) })
         }
-        let neighbours = try nearest(to: try embedding(ofFile: name), besides: nil, count: count)
+        let neighbours = try nearest(to: try embedding(ofFile: name), count: count)
         let firstImages = try catalogue.firstImages()
         return answer(
             name, isProduct: false,
@@ -101,7 +101,9 @@ package struct SimilarSearch {
         guard let own = try catalogue.vectors(of: [product.product], model: model).first else {
             return product
         }
-        let neighbours = try nearest(to: own.embedding, besides: product.product, count: depth)
+        let neighbours = try nearest(
+            to: own.embedding, besides: product.product, among: Set(try catalogue.rankedProducts()),
+            count: depth)
         let found = Dictionary(
             uniqueKeysWithValues: try ranked(neighbours.map(\.product)).map { ($0.product, $0) })
         return RankedProduct(
@@ -113,11 +115,16 @@ package struct SimilarSearch {
             })
     }
 
-    private func nearest(to vector: Products.Embedding, besides product: ProductID?, count: Int) throws
-        -> [Neighbour]
-    {
+    /// - Parameter among: the products that count; nil for all.
+    private func nearest(
+        to vector: Products.Embedding, besides product: ProductID? = nil, among: Set<ProductID>? = nil,
+        count: Int
+    ) throws -> [Neighbour] {
         var search = FlatSearch([(vector, product)], count: count)
-        try catalogue.forEachVectors(of: model, inGroupsOf: 256) { search.offer($0, threads: 1) }
+        try catalogue.forEachVectors(of: model, inGroupsOf: 256) { group in
+            search.offer(
+                among.map { among in group.filter { among.contains($0.product) } } ?? group, threads: 1)
+        }
         return search.results[0]
     }
 

@@ -1,5 +1,5 @@
 /// A slot that may be among a query's nearest: its score lies between two bounds, both included.
-struct Candidate {
+struct SlotBounds {
     let lower: Float
     let upper: Float
     let slot: Int32
@@ -10,7 +10,7 @@ struct Candidate {
 /// Once `wanted` lower bounds reach a value, whatever cannot reach it is not among the nearest `wanted`. What can,
 /// ties included, stays: so the nearest are always among the entries.
 struct CandidateList {
-    private(set) var entries: [Candidate] = []
+    private(set) var entries: [SlotBounds] = []
     /// What an upper bound has to reach.
     private(set) var threshold = -Float.greatestFiniteMagnitude
     let wanted: Int
@@ -25,7 +25,7 @@ struct CandidateList {
     /// Few enough to be looked through often, for a better threshold lets less in.
     private static func roomFor(_ count: Int) -> Int { 3 * count + 64 }
 
-    mutating func offer(_ candidate: Candidate) {
+    mutating func offer(_ candidate: SlotBounds) {
         guard candidate.upper >= threshold else { return }
         entries.append(candidate)
         if entries.count >= capacity { prune() }

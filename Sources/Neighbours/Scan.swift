@@ -113,7 +113,7 @@ struct Scan {
         if whom & IMGREC_FOR_QUERY != 0, isWanted?(slot) ?? true {
             let margin = batch.margins[query] + memory.margin(of: slot)
             own.lists[position].offer(
-                Candidate(lower: hit.score - margin, upper: hit.score + margin, slot: Int32(slot)))
+                SlotBounds(lower: hit.score - margin, upper: hit.score + margin, slot: Int32(slot)))
             thresholds[position] = own.lists[position].threshold - batch.margins[query]
         }
         if whom & IMGREC_FOR_ROW != 0 {

@@ -30,7 +30,7 @@ struct OutputFolder: ~Copyable {
         let root = Folder(owning: descriptor)
         // Two agents with state folders of their own may have been given one output folder.
         guard imgrec_lock(descriptor) == 0 else {
-            throw errno == EWOULDBLOCK ? .busy(folder: path) : .cannotWrite(path: path, errno: errno)
+            throw errno == EWOULDBLOCK ? .busy(folder: path) : .noLock(folder: path, errno: errno)
         }
         self.path = path
         self.root = root

@@ -8,6 +8,8 @@ package enum PublishingError: ExplainedError, Hashable {
     case foreignProducts(folder: String)
     /// Another process publishes there now.
     case busy(folder: String)
+    /// The file system gives no lock now.
+    case noLock(folder: String, errno: Int32)
 
     package var explanation: Explanation {
         switch self {
@@ -45,6 +47,9 @@ package enum PublishingError: ExplainedError, Hashable {
             .init(
                 "another imgrec-agent is writing to \(folder)",
                 remedy: "Give each its own output.folder, or wait until it has finished.", .tryAgain)
+        case .noLock(let folder, let number):
+            // It may give one later.
+            .init("the file system gives no lock on \(folder): \(errnoText(number))", .inputOutput)
         case .foreignIndex(let folder):
             .init(
                 "\(folder)/index.json was not written by imgrec-agent",

@@ -79,7 +79,7 @@ struct ModelSuccession {
     /// Looks whether the settings name another model than the one that rounds are made with. A change to it that is under
     /// way goes on.
     ///
-    /// - Throws: what no model is to blame for.
+    /// - Throws: errors that are beyond repair (`isBeyondRepair`); any other is why the model cannot take over.
     mutating func lookForChange(_ session: Session) throws {
         do {
             let wanted = try wanted()

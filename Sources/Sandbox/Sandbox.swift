@@ -55,8 +55,9 @@ package enum SandboxError: ExplainedError, Hashable {
             .init("a process for reading photos ended before it began: \(failure)", .system)
         case .cannotContain(let reason):
             .init(
-                "the process for reading photos cannot be contained, so photos that others made could harm the agent: \(reason)",
-                remedy: "If you trust all photos, run without a sandbox: set sandbox = \"off\" in [workers].",
+                "the process for reading photos cannot be contained: \(reason)",
+                remedy:
+                    "If you trust all photos, run without a sandbox: set sandbox = \"off\" in [workers]. Others could harm the agent then.",
                 .settings)
         }
     }

@@ -64,15 +64,15 @@ struct Agenda {
 
     /// What is next; nil where there is nothing to do.
     ///
-    /// - Parameter table: how the table of attributes is beside the one that is published.
-    mutating func next(_ inbox: inout Mailbox.Inbox, _ table: AttributesLook, at now: Instant) -> Turn? {
+    /// - Parameter attributes: how the table of attributes is beside the one that is published.
+    mutating func next(_ inbox: inout Mailbox.Inbox, _ attributes: AttributesLook, at now: Instant) -> Turn? {
         if !inbox.requests.isEmpty {
             defer { inbox.requests = [] }
             return everything(&inbox, inbox.requests)
         }
         if inbox.trouble.retryAt != nil {
             // In trouble nothing else is tried meanwhile; hints wait.
-            guard inbox.trouble.isDue(at: now) || table.isDue else { return nil }
+            guard inbox.trouble.isDue(at: now) || attributes.isDue else { return nil }
             return everything(&inbox)
         }
         if let batch = inbox.queue.takeDue(at: now) {
@@ -82,7 +82,9 @@ struct Agenda {
         }
         if backlogCount > 0 { return .backlog(takeBacklog()) }
         if owesComparison, inbox.queue.count == 0 { return everything(&inbox) }
-        if owesPublishing || table.isDue || table.hasChangedReach, !owesComparison { return .publish }
+        if owesPublishing || attributes.isDue || attributes.hasChangedReach, !owesComparison {
+            return .publish
+        }
         return change.isDue(at: now) ? .prepareChange : nil
     }
 

@@ -23,7 +23,7 @@ final class FolderLock: Sendable {
             close(descriptor)
             throw number == EWOULDBLOCK
                 ? LockError.busy(stateFolder: stateFolder)
-                : LockError.cannotLock(file: folder, reason: errnoText(number))
+                : LockError.noLock(path: folder, errno: number)
         }
     }
 

@@ -76,7 +76,7 @@ final class Pulse: Sendable {
         switch now.phase {
         case .heldBack: text += "; \(now.heldBack) vanished at once and are kept until confirmed"
         case .waitingForFolder: text += "; the image folder is not there"
-        case .trouble: text += "; \(now.trouble ?? now.attributesTrouble ?? "trouble"), trying again"
+        case .trouble: text += "; trying again: \(now.trouble ?? now.attributesTrouble ?? "trouble")"
         default: break
         }
         notifier.status(text)

@@ -36,19 +36,27 @@ struct Reconcile: AsyncParsableCommand {
     var quiet = false
 
     func run() async throws {
+        do {
+            try await reconcile()
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            throw reported(error)
+        }
+    }
+
+    private func reconcile() async throws {
         let file = settings.config
         let (dryRun, allows, quiet) = (dryRun, allowMassRemoval, quiet)
-        let settings = try await onOwnThread { try reportingErrors { try Settings(file: file) } }
+        let settings = try await onOwnThread { try Settings(file: file) }
         if PublishHook.isRunning(for: settings) {
             // A script that rebuilds all may be the hook: what called it has done this, and waits for it.
             return print("Called from the hook: the files are up to date.")
         }
         let (report, hook) = try await onOwnThread("reconcile") {
-            try reportingErrors {
-                try Self.reconcile(
-                    settings, isDryRun: dryRun, allowsMassRemoval: allows,
-                    ProgressDisplay(isQuiet: quiet, notifier: .current))
-            }
+            try Self.reconcile(
+                settings, isDryRun: dryRun, allowsMassRemoval: allows,
+                ProgressDisplay(isQuiet: quiet, notifier: .current))
         }
         if json {
             try printJSON(report)
@@ -81,9 +89,7 @@ extension Reconcile {
 
     private func run(_ hook: PublishHook?) async throws {
         guard let hook else { return }
-        let failure: String?
-        do { failure = try await hook.run { writeError("hook: \($0)\n") } } catch { throw reported(error) }
-        guard let failure else { return }
+        guard let failure = try await hook.run(log: { writeError("hook: \($0)\n") }) else { return }
         printError(
             "the files are up to date, but the hook failed: \(failure). It is run again by the next reconcile."
         )

@@ -39,7 +39,10 @@ struct Similar: ParsableCommand {
             print(String(format: "%.6f  ", match.score) + printable(match.product))
         }
         if answer.similar.isEmpty {
-            print("No other product, or none that is as similar as recommendations.min_score requires.")
+            print(
+                answer.isProduct
+                    ? "No other product, or none that is as similar as recommendations.min_score requires."
+                    : "There is no product yet.")
         }
     }
 }

@@ -32,6 +32,9 @@ private enum FuzzTarget {
         return target
     }()
 
+    /// Whether there is one: what is wrong with its name is said before libFuzzer begins.
+    static func find() { _ = current }
+
     private static let limits = PhotoReader.Limits(
         fileBytes: 1 << 20, pixels: 1 << 20, frames: 100, profileBytes: 1 << 16, metadataBytes: 1 << 16)
 
@@ -77,6 +80,15 @@ private enum FuzzTarget {
         guard let picture = try? Self.readers[index].picture(from: photo) else { return }
         precondition(picture.width == 24 && picture.height == 16)
     }
+}
+
+@_cdecl("LLVMFuzzerInitialize")
+public func initialize(
+    _ count: UnsafeMutablePointer<CInt>?,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>?
+) -> CInt {
+    FuzzTarget.find()
+    return 0
 }
 
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -48,7 +48,7 @@ struct OwnThreadTests {
         let isRun = Atomic(false)
         // No machine has so much room for a stack.
         #expect(throws: ThreadError.self) {
-            try OwnThread("refused", stackBytes: 1 << 46) { isRun.store(true, ordering: .relaxed) }
+            try OwnThread("refused", stackBytes: 1 << 62) { isRun.store(true, ordering: .relaxed) }
         }
         let wasRun = isRun.load(ordering: .relaxed)
         #expect(!wasRun)
