@@ -22,17 +22,25 @@ package struct StateLock: ~Copyable {
         guard descriptor >= 0 else {
             throw LockError.cannotLock(file: file, reason: errnoText(errno))
         }
-        guard imgrec_lock(descriptor) == 0 else {
-            let number = errno
+        do {
+            try takeLock(descriptor, at: file, stateFolder: stateFolder)
+        } catch {
             close(descriptor)
-            throw number == EWOULDBLOCK
-                ? LockError.busy(stateFolder: stateFolder)
-                : LockError.noLock(path: file, errno: number)
+            throw error
         }
         self.descriptor = descriptor
     }
 
     deinit { close(descriptor) }
+}
+
+/// Takes the lock of an open file or folder, for as long as it is open.
+///
+/// - Parameter stateFolder: what another process works on that has it.
+package func takeLock(_ descriptor: Int32, at path: String, stateFolder: String) throws(LockError) {
+    guard imgrec_lock(descriptor) == 0 else {
+        throw errno == EWOULDBLOCK ? .busy(stateFolder: stateFolder) : .noLock(path: path, errno: errno)
+    }
 }
 
 /// The user that a state folder belongs to, where that is another than this process's.

@@ -93,10 +93,8 @@ package struct NetworkCache: Hashable, Sendable {
         init?(_ folder: String) {
             descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
             guard descriptor >= 0 else { return nil }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                close(descriptor)
-                return nil
-            }
+            // `deinit` closes it here too, for all properties have a value.
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return nil }
         }
 
         deinit { close(descriptor) }

@@ -1,4 +1,3 @@
-import CLinux
 import Catalogue
 import Foundation
 import Products
@@ -18,13 +17,8 @@ final class FolderLock: Sendable {
         guard descriptor >= 0 else {
             throw ServiceError.cannotServe(socket: folder, reason: errnoText(errno))
         }
-        guard imgrec_lock(descriptor) == 0 else {
-            let number = errno
-            close(descriptor)
-            throw number == EWOULDBLOCK
-                ? LockError.busy(stateFolder: stateFolder)
-                : LockError.noLock(path: folder, errno: number)
-        }
+        // `deinit` closes it where this throws, for all properties have a value.
+        try takeLock(descriptor, at: folder, stateFolder: stateFolder)
     }
 
     deinit { close(descriptor) }
