@@ -9,10 +9,14 @@
 
 static volatile int signal_pipe = -1;
 static int arrived[NSIG];
+static volatile unsigned longest_stop;
+static int is_ending;
+static volatile int end_code;
 
 static void pass_on(int number) {
     int before = errno;
     __atomic_store_n(&arrived[number], 1, __ATOMIC_SEQ_CST);
+    if (number != SIGHUP && !__atomic_exchange_n(&is_ending, 1, __ATOMIC_SEQ_CST)) alarm(longest_stop);
     // A pipe that is full wakes its reader as well.
     ssize_t written = write(signal_pipe, "", 1);
     (void)written;
@@ -21,8 +25,28 @@ static void pass_on(int number) {
 
 static void nothing(int number) { (void)number; }
 
-int imgrec_pass_signals(const int *numbers, int count, int pipe) {
+static void end(int number) {
+    (void)number;
+    _exit(end_code);
+}
+
+static int end_on_alarm(void) {
+    struct sigaction action = {.sa_handler = end};
+    sigfillset(&action.sa_mask);
+    return sigaction(SIGALRM, &action, NULL);
+}
+
+void imgrec_end_after(unsigned seconds, int code) {
+    if (__atomic_exchange_n(&is_ending, 1, __ATOMIC_SEQ_CST)) return;
+    end_code = code;
+    end_on_alarm();
+    alarm(seconds);
+}
+
+int imgrec_pass_signals(const int *numbers, int count, int pipe, unsigned seconds) {
     signal_pipe = pipe;
+    longest_stop = seconds;
+    if (end_on_alarm() != 0) return -1;
     struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     for (int index = 0; index < count; index++) {

@@ -14,11 +14,14 @@ enum SignalThread {
     }
 
     /// A stop takes no longer than this, whatever the agent is at: everything is on disk, and the next start goes on.
-    static let longestStop = Duration.seconds(4)
+    static let longestStop = Duration.seconds(Int(longestStopSeconds))
+    private static let longestStopSeconds: UInt32 = 4
 
-    /// From now on signals are events. The process ends `longestStop` after the first `stop`, if it has not by then.
+    /// From now on signals are events. The process ends `longestStop` after SIGTERM or SIGINT, if it has not by then: the signal's
+    /// handler sees to that, for `onEvent` may wait in spite of itself. Where the system gives no further thread, libdispatch tries
+    /// for ever to get one, in the thread that gives it work.
     ///
-    /// - Parameter onEvent: called on the thread; must not wait for anything.
+    /// - Parameter onEvent: called on the thread; is not to wait for anything.
     static func start(_ onEvent: @escaping @Sendable (Event) -> Void) throws {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw ServiceError.noPipe(errno: errno) }
@@ -29,25 +32,16 @@ enum SignalThread {
             // One thread at least takes them, whatever the others have inherited.
             var taken = sigset_t()
             sigemptyset(&taken)
-            for number in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&taken, number) }
+            for number in [SIGTERM, SIGINT, SIGHUP, SIGALRM] { sigaddset(&taken, number) }
             pthread_sigmask(SIG_UNBLOCK, &taken, nil)
-            var end: ContinuousClock.Instant?
             while true {
-                var poll = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
-                let left = end.map { Int32(max(0, ($0 - .now).seconds * 1000).rounded(.up)) }
-                let ready = Glibc.poll(&poll, 1, left ?? -1)
-                if let end, end <= .now { _exit(0) }
-                guard ready > 0 else { continue }
                 var bytes = [UInt8](repeating: 0, count: 256)
                 _ = read(reading, &bytes, bytes.count)
-                if imgrec_take_signal(SIGTERM) + imgrec_take_signal(SIGINT) > 0 {
-                    if end == nil { end = .now + longestStop }
-                    onEvent(.stop)
-                }
+                if imgrec_take_signal(SIGTERM) + imgrec_take_signal(SIGINT) > 0 { onEvent(.stop) }
                 if imgrec_take_signal(SIGHUP) > 0 { onEvent(.reload) }
             }
         }
-        guard imgrec_pass_signals([SIGTERM, SIGINT, SIGHUP], 3, writing) == 0 else {
+        guard imgrec_pass_signals([SIGTERM, SIGINT, SIGHUP], 3, writing, longestStopSeconds) == 0 else {
             throw ServiceError.noPipe(errno: errno)
         }
         imgrec_outlive_readers()
@@ -64,8 +58,8 @@ enum SignalThread {
                 _exit(code)
             }
         } catch {
-            // Then the kernel ends it, without last words.
-            alarm(UInt32(longestStop.seconds))
+            // Then without last words.
+            imgrec_end_after(longestStopSeconds, code)
         }
     }
 }

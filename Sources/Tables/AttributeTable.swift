@@ -23,11 +23,11 @@ package struct AttributeTable: Sendable {
         let table = try NamedTable(data, file: file)
         let columns = table.columns
         guard let key = columns.firstIndex(where: { $0.lowercased() == Self.key }) else {
+            let names = columns.filter { !$0.isEmpty }.joined(separator: ", ")
             throw .bad(
                 file: file,
-                reason:
-                    "its first line has to name a column \"product\"; it names \(columns.joined(separator: ", "))"
-            )
+                reason: "its first line has to name a column \"product\" "
+                    + (names.isEmpty ? "and is empty" : "and names \(names)"))
         }
         for (index, name) in columns.enumerated() where columns[..<index].contains(name) || name.isEmpty {
             throw .bad(

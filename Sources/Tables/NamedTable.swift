@@ -31,7 +31,7 @@ package struct NamedTable {
                 case nil: "\(error)"
                 }
             throw .bad(
-                file: file, reason: reason,
+                file: file, reason: reason.split(whereSeparator: \.isWhitespace).joined(separator: " "),
                 remedy: "Put each cell that has quotation marks into quotation marks, and double its own.")
         }
         let names = table.header.map { $0.trimmingCharacters(in: .whitespaces) }

@@ -35,8 +35,12 @@ int imgrec_lock(int descriptor);
 
 // From now on a signal of these numbers is a byte at the writing end of a pipe, after which imgrec_take_signal has it, and does
 // nothing else: 0, or -1 with errno. The pipe must not block. A program that this one starts has its usual signals. For one
-// pipe in a process.
-int imgrec_pass_signals(const int *numbers, int count, int pipe);
+// pipe in a process. The first of them that is not SIGHUP also sets alarm(2): that long after it the process ends with 0, whatever its
+// threads wait for, if one of them takes SIGALRM.
+int imgrec_pass_signals(const int *numbers, int count, int pipe, unsigned seconds);
+
+// The process ends with this code when the time is over, if it has not by then. Does nothing where its end is set already.
+void imgrec_end_after(unsigned seconds, int code);
 
 // Whether a signal of this number has come since this was called last.
 int imgrec_take_signal(int number);
