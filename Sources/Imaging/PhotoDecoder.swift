@@ -4,6 +4,68 @@ import Products
 
 // CImageCodecs, and with it each image library, is met here alone.
 
+/// A format that is read, and all that is known of it: a new one is a row here, and its decoder in CImageCodecs.
+struct Codec: Sendable {
+    typealias Open =
+        @Sendable (
+            UnsafePointer<UInt8>?, Int, UnsafePointer<imgrec_limits>?,
+            UnsafeMutablePointer<UnsafeMutablePointer<imgrec_decoder>?>?
+        ) -> imgrec_status
+
+    /// As a person knows it.
+    let name: String
+    /// How names of such files usually end.
+    let endings: [String]
+    /// What all such files begin with; empty where they have several beginnings.
+    let beginning: [UInt8]
+    /// Whether a file that has this beginning is one.
+    var recognises: @Sendable (Signature) -> Bool = { _ in true }
+    let open: Open
+    /// How the photo lies, where the decoder does not turn it.
+    var orientation: @Sendable ([UInt8]) -> Orientation = { _ in .upright }
+    /// Whether it can be decoded at a fraction of its size.
+    var isScalable = false
+
+    static let all = [
+        Codec(
+            name: "JPEG", endings: ["jpg", "jpeg"], beginning: [0xFF, 0xD8, 0xFF], open: imgrec_open_jpeg,
+            orientation: EXIF.orientation(inJPEG:), isScalable: true),
+        Codec(
+            name: "PNG", endings: ["png"], beginning: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A],
+            open: imgrec_open_png, orientation: EXIF.orientation(inPNG:)),
+        Codec(
+            name: "WebP", endings: ["webp"], beginning: Array("RIFF".utf8),
+            recognises: { $0.has("WEBP", at: 8) }, open: imgrec_open_webp,
+            orientation: EXIF.orientation(inWebP:)),
+        Codec(
+            name: "AVIF", endings: ["avif"], beginning: [], recognises: { $0.isoMedia == .avif },
+            open: imgrec_open_heif),
+        Codec(
+            name: "HEIC", endings: ["heic", "heif"], beginning: [], recognises: { $0.isoMedia == .heic },
+            open: imgrec_open_heif),
+        Codec(
+            name: "GIF", endings: ["gif"], beginning: Array("GIF8".utf8),
+            recognises: { $0.has("7a", at: 4) || $0.has("9a", at: 4) }, open: imgrec_open_gif),
+    ]
+
+    /// The codec of a file, by its first bytes.
+    ///
+    /// - Throws: `ImagingError.unsupported` with the name by which a person knows the format, where it has one.
+    static func of(_ bytes: [UInt8]) throws(ImagingError) -> Codec {
+        let signature = Signature(bytes: bytes)
+        if let codec = all.first(where: { signature.has($0.beginning) && $0.recognises(signature) }) {
+            return codec
+        }
+        throw .unsupported(format: signature.otherName)
+    }
+
+    /// The formats, for messages: `JPEG, PNG or GIF`.
+    static let names: String = {
+        let names = all.map(\.name)
+        return names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
+    }()
+}
+
 /// A photo whose headers have been read and whose limits have been checked; its pixels have not been touched.
 struct PhotoDecoder: ~Copyable {
     private let decoder: UnsafeMutablePointer<imgrec_decoder>
