@@ -9,8 +9,8 @@ struct RankStep {
     let options: Round.Options
 
     enum Outcome {
-        /// Nothing can be ranked before everything has been compared once more: photos have no vector of another model yet. So
-        /// many products that would have gone are kept.
+        /// Nothing can be ranked before everything has been compared once more: photos have no vector of another model yet.
+        /// `heldBack` products that would have gone are kept.
         case awaitsWhole(heldBack: Int)
         /// How many products there are, and how many of those that would have gone are kept.
         case done(products: Int, heldBack: Int)
