@@ -5,7 +5,15 @@ import Testing
 /// Debian's Chromium without a window, driven over its DevTools protocol through a pair of pipes
 /// (https://chromedevtools.github.io/devtools-protocol/). For one thread.
 final class Browser {
-    struct Failure: Error, CustomStringConvertible { let description: String }
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+        /// Whether the page that was asked made way for another meanwhile.
+        var isOfLeavingPage: Bool {
+            ["navigated or closed", "context was destroyed", "Cannot find context"].contains {
+                description.contains($0)
+            }
+        }
+    }
 
     private let profile: TemporaryFolder
     private let process = Process()
@@ -183,10 +191,15 @@ final class Page {
     /// Runs a script for what it does.
     func run(_ script: String) throws { _ = try evaluate("(async () => { \(script) })()", as: NSNull.self) }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true, on this page or on the one that it leads to.
     func wait(until expression: String) throws {
+        func isTrue() throws -> Bool {
+            do { return try evaluate("!!(\(expression))") } catch let failure as Browser.Failure
+                where failure.isOfLeavingPage
+            { return false }
+        }
         let end = ContinuousClock.now + patience
-        while try !evaluate("!!(\(expression))", as: Bool.self) {
+        while try !isTrue() {
             guard ContinuousClock.now < end else {
                 throw Browser.Failure(description: "it did not become true: \(expression)")
             }
