@@ -31,7 +31,7 @@ package final class TemporaryFolder: Sendable {
         try Data(content).write(to: url)
     }
 
-    /// Every file below the folder with its bytes.
+    /// Every file below the folder with its bytes, without those that go while it is looked through.
     package static func contents(of path: String) throws -> [String: Data] {
         var contents: [String: Data] = [:]
         for case let name as String in FileManager.default.enumerator(atPath: path) ?? .init() {
@@ -39,7 +39,9 @@ package final class TemporaryFolder: Sendable {
             guard FileManager.default.fileExists(atPath: "\(path)/\(name)", isDirectory: &isFolder),
                 !isFolder.boolValue
             else { continue }
-            contents[name] = try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)"))
+            do {
+                contents[name] = try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)"))
+            } catch let error as CocoaError where error.code == .fileReadNoSuchFile {}
         }
         return contents
     }
