@@ -33,7 +33,6 @@ let withoutCurl: [LinkerSetting] = [
     .unsafeFlags(["-L\(Context.packageDirectory)/Sources/CNoNetwork/stand-in"])
 ]
 
-let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -71,7 +70,6 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
-        .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
@@ -93,6 +91,9 @@ let package = Package(
             linkerSettings: ["jpeg", "png16", "z", "webp", "webpdemux", "gif", "heif", "lcms2"].map {
                 .linkedLibrary($0)
             }),
+        .target(
+            name: "CTOMLPlusPlus",
+            cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(name: "CSandbox", cSettings: strictC, linkerSettings: [.linkedLibrary("seccomp")]),
 
         // Our kernels
@@ -136,7 +137,7 @@ let package = Package(
         // Words and tools that all rooms may use
         + rooms("Products", [.product(name: "Crypto", package: "swift-crypto")])
         + rooms("Threads", ["Products", "CLinux"])
-        + rooms("StrictTOML", [toml])
+        + rooms("StrictTOML", ["CTOMLPlusPlus"])
         + rooms("Settings", ["Products", "StrictTOML"])
         + rooms("Systemd", [log])
         // From the folder to a picture, a vector, neighbours
@@ -170,7 +171,7 @@ let package = Package(
             [
                 "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
                 "Embedder", "Neighbours", "Recommending", "Catalogue", "Tables", "Publishing",
-            ])
+            ], tests: ["StrictTOML"])
         + rooms(
             "Hooking",
             [
@@ -195,5 +196,6 @@ let package = Package(
                 log, lifecycle, .product(name: "FlyingFox", package: "FlyingFox"),
             ])
         + fuzzing,
-    cLanguageStandard: .c17
+    cLanguageStandard: .c17,
+    cxxLanguageStandard: .cxx17
 )

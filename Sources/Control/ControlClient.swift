@@ -21,7 +21,7 @@ package struct ControlClient: ~Copyable {
     /// - Throws: where one does but does not let us in.
     package init?(settings: Settings) throws(ControlError) {
         socket = settings.controlSocket
-        timeout = settings.answerTimeout
+        timeout = settings.runtime.timeout
         guard FileManager.default.fileExists(atPath: socket) || access(settings.runtimeFolder, X_OK) != 0
         else {
             return nil

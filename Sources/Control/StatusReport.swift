@@ -147,8 +147,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
 
     /// Of a catalogue that nothing is in yet.
     package init(settings: Settings) {
-        imagesFolder = settings.imagesFolder
-        outputFolder = settings.outputFolder
-        stateFolder = settings.stateFolder
+        imagesFolder = settings.images.folder
+        outputFolder = settings.output.folder
+        stateFolder = settings.state.folder
     }
 }

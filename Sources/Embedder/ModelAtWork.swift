@@ -20,7 +20,7 @@ package final class ModelAtWork: Sendable {
     /// Takes photos of a folder through this model.
     package func pipeline(_ settings: Settings) -> EmbeddingPipeline {
         EmbeddingPipeline(
-            folder: settings.imagesFolder, workers: workers, fileLimit: settings.maxFileBytes,
-            followsLinks: settings.followsLinks, model: network, threads: settings.effectiveThreads)
+            folder: settings.images.folder, workers: workers, fileLimit: settings.images.maxFileBytes,
+            followsLinks: settings.images.followsLinks, model: network, threads: settings.effectiveThreads)
     }
 }

@@ -34,6 +34,11 @@ package struct ManifestDraft: Sendable {
         }
     }
 
+    /// How a photo comes to the input's shape; see `PictureShape.Fit`.
+    package enum Fit: String, CaseIterable, Sendable {
+        case crop, pad, stretch
+    }
+
     /// Why no manifest can be written.
     package enum Failure: ExplainedError, Hashable {
         case noNetwork(folder: String)
@@ -72,11 +77,11 @@ package struct ManifestDraft: Sendable {
     package var width: Int?
     package var height: Int?
     package var normalisation: Normalisation?
-    package var fit = "crop"
+    package var fit = Fit.crop
     package var shortSide: Int?
-    package var filter = "bicubic"
+    package var filter = PictureShape.Filter.bicubic
     package var output: String?
-    package var pooling: String?
+    package var pooling: Pooling.Name?
     package var power: Double?
     package var firstToken: Int?
 
@@ -186,7 +191,7 @@ package struct ManifestDraft: Sendable {
             throw .notAnImageNetwork(
                 file: file, reason: "its output \(output), \(port.text), is no vector, map or tokens")
         }
-        let pooling = pooling ?? Self.usualPooling[dimensions.count] ?? "none"
+        let pooling = pooling ?? Self.usualPooling[dimensions.count] ?? Pooling.Name.none
         let outputLayout: ModelManifest.Layout = inputLayout
         let isMap = dimensions.count == 4
         let channels = isMap && outputLayout == .nchw ? dimensions[1] : dimensions[dimensions.count - 1]
@@ -195,7 +200,6 @@ package struct ManifestDraft: Sendable {
                 file: file, reason: "its output \(output), \(port.text), has no fixed number of values")
         }
         let (mean, scale) = normalisation.meanAndScale
-        func list(_ values: [Double]) -> String { "[\(values.map { "\($0)" }.joined(separator: ", "))]" }
         var lines: [String?] = [
             "[model]", "name = \(TOMLText.quoted(name))",
             "file = \(TOMLText.quoted(URL(fileURLWithPath: file).lastPathComponent))",
@@ -205,15 +209,15 @@ package struct ManifestDraft: Sendable {
             "[input]", "name = \(TOMLText.quoted(input.name))", "width = \(width)", "height = \(height)",
             "layout = \"\(inputLayout.rawValue)\"",
             "channels = \"\(normalisation == .caffe ? "bgr" : "rgb")\"",
-            "mean = \(list(mean))", "scale = \(list(scale))", "",
-            "[resize]", "fit = \"\(fit)\"",
+            "mean = \(TOMLValue.numbers(mean).literal)", "scale = \(TOMLValue.numbers(scale).literal)", "",
+            "[resize]", "fit = \"\(fit.rawValue)\"",
         ]
         // As ImageNet's photos are usually cut: 256 for 224.
-        if fit == "crop" { lines.append("short_side = \(shortSide ?? max(width, height) * 256 / 224)") }
+        if fit == .crop { lines.append("short_side = \(shortSide ?? max(width, height) * 256 / 224)") }
         lines += [
-            "filter = \"\(filter)\"", "",
+            "filter = \"\(filter.rawValue)\"", "",
             "[output]", "name = \(TOMLText.quoted(output))", "dimension = \(dimension)",
-            "pooling = \"\(pooling)\"",
+            "pooling = \"\(pooling.rawValue)\"",
         ]
         if isMap { lines.append("layout = \"\(outputLayout.rawValue)\"") }
         if let power { lines.append("p = \(power)") }
@@ -222,5 +226,5 @@ package struct ManifestDraft: Sendable {
     }
 
     /// By the number of an output's dimensions.
-    private static let usualPooling = [2: "none", 3: "class_token", 4: "average"]
+    private static let usualPooling: [Int: Pooling.Name] = [2: .none, 3: .classToken, 4: .average]
 }

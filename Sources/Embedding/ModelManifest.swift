@@ -69,7 +69,7 @@ package struct ModelManifest: Hashable, Sendable {
     ///   - path: its name, for errors.
     package init(_ text: String, file path: String) throws(ModelError) {
         do throws(TOMLError) {
-            try self.init(parsing: text, path)
+            try self.init(try ManifestFile(toml: text, file: path), path)
         } catch {
             throw .badManifest(error)
         }
@@ -89,131 +89,77 @@ package struct ModelManifest: Hashable, Sendable {
 // MARK: Reading
 
 extension ModelManifest {
-    // Longer than 60 lines: a key after another, each with what it has to be.
-    private init(parsing text: String, _ path: String) throws(TOMLError) {
-        let document = try TOMLDocument(text, file: path, schema: Self.schema)
-        func wrong(_ key: String, expected: String, found: String) -> TOMLError {
-            .wrongValue(file: path, line: nil, key: key, expected: expected, found: found)
+    /// - Parameter path: the file's name, for errors.
+    private init(_ written: ManifestFile, _ path: String) throws(TOMLError) {
+        func refuse(_ key: some TOMLKeyValue, expected: String, found: String) -> TOMLError {
+            .wrongValue(
+                file: path, line: key.place?.line, key: key.dotted, expected: expected, found: found)
         }
-        func required<Value>(_ value: Value?, _ key: String) throws(TOMLError) -> Value {
-            guard let value else { throw .missing(file: path, key: key) }
-            return value
-        }
-        func string(_ table: String, _ name: String) throws(TOMLError) -> String {
-            try required(document.string(table, name), "\(table).\(name)")
-        }
-        func integer(_ table: String, _ name: String) throws(TOMLError) -> Int {
-            try required(document.integer(table, name), "\(table).\(name)")
-        }
-        func layout(_ table: String) -> Layout {
-            document.string(table, "layout").flatMap(Layout.init(rawValue:)) ?? .nchw
-        }
-
-        name = try string("model", "name")
-        file = try string("model", "file")
+        let (model, resize) = (written.model, written.resize)
+        (name, file, licence, source) = (model.name, model.file, model.licence, model.source)
+        (sha256, weightsSHA256) = (model.sha256, model.weightsSHA256)
         guard !file.contains("/") else {
-            throw wrong("model.file", expected: "a file beside the manifest", found: "\"\(file)\"")
+            throw refuse(model.$file, expected: "a file beside the manifest", found: "\"\(file)\"")
         }
-        licence = try string("model", "licence")
-        source = try string("model", "source")
-        func digest(_ key: String, _ text: String) throws(TOMLError) -> ContentDigest {
-            guard let digest = ContentDigest(hexadecimal: text) else {
-                throw wrong(key, expected: "64 hexadecimal digits", found: "the text \"\(text)\"")
-            }
-            return digest
+        guard written.input.scale.allSatisfy({ $0 != 0 }) else {
+            throw refuse(written.input.$scale, expected: "numbers other than 0", found: "0")
         }
-        sha256 = try digest("model.sha256", try string("model", "sha256"))
-        let weights = document.string("model", "weights_sha256")
-        weightsSHA256 = if let weights { try digest("model.weights_sha256", weights) } else { nil }
-
-        let scale = document.numbers("input", "scale") ?? [1, 1, 1]
-        guard scale.allSatisfy({ $0 != 0 }) else {
-            throw wrong("input.scale", expected: "numbers other than 0", found: "0")
-        }
-        input = Input(
-            name: try string("input", "name"), layout: layout("input"),
-            planes: try string("input", "channels") == "bgr" ? [2, 1, 0] : [0, 1, 2],
-            mean: (document.numbers("input", "mean") ?? [0, 0, 0]).map { Float($0) },
-            scale: scale.map { Float($0) })
-
-        let (width, height) = (try integer("input", "width"), try integer("input", "height"))
+        input = Input(written.input)
+        let side = max(written.input.width, written.input.height)
         let fit: PictureShape.Fit
-        switch document.string("resize", "fit") {
-        case "stretch": fit = .stretch
-        case "pad": fit = .pad
-        default:
-            let shortSide = try integer("resize", "short_side")
-            guard shortSide >= max(width, height) else {
-                throw wrong(
-                    "resize.short_side", expected: "at least the input's size, \(max(width, height))",
-                    found: "\(shortSide)")
+        switch resize.fit {
+        case .stretch: fit = .stretch
+        case .pad: fit = .pad
+        case .crop:
+            guard let shortSide = resize.shortSide else {
+                throw .missing(file: path, key: resize.$shortSide.dotted)
+            }
+            guard shortSide >= side else {
+                throw refuse(
+                    resize.$shortSide, expected: "at least the input's size, \(side)", found: "\(shortSide)")
             }
             fit = .crop(shortSide: shortSide)
         }
-        let filter = try string("resize", "filter")
-        let trim =
-            document.boolean("resize", "trim") == true
-            ? PictureShape.Trim(
-                tolerance: document.integer("resize", "trim_tolerance") ?? PictureShape.Trim.usual.tolerance,
-                margin: document.number("resize", "trim_margin") ?? PictureShape.Trim.usual.margin) : nil
         shape = PictureShape(
-            width: width, height: height, fit: fit, filter: PictureShape.Filter(rawValue: filter) ?? .bicubic,
-            trim: trim)
-
-        let dimension = try integer("output", "dimension")
-        let pooling: Pooling =
-            switch document.string("output", "pooling") {
-            case "average": .average(layout("output"))
-            case "max": .max(layout("output"))
-            case "gem": .generalizedMean(layout("output"), p: document.number("output", "p") ?? 3)
-            case "class_token": .classToken
-            case "mean_tokens": .meanOfTokens(from: document.integer("output", "first_token") ?? 1)
-            default: .none
-            }
-        output = Output(name: try string("output", "name"), dimension: dimension, pooling: pooling)
-
-        golden = document.numbers("golden", "values").map {
-            Golden(
-                values: $0.map { Float($0) }, tolerance: document.number("golden", "tolerance") ?? 0.001)
-        }
+            width: written.input.width, height: written.input.height, fit: fit, filter: resize.filter,
+            trim: resize.trims
+                ? PictureShape.Trim(tolerance: resize.trimTolerance, margin: resize.trimMargin) : nil)
+        output = Output(written.output)
+        golden = Golden(written.golden)
         if let golden, golden.values.count > dimension {
-            throw wrong(
-                "golden.values", expected: "at most output.dimension (\(dimension)) numbers",
+            throw refuse(
+                written.golden.$values, expected: "at most output.dimension (\(dimension)) numbers",
                 found: "\(golden.values.count)")
         }
     }
+}
 
-    private static let sides = 16...4096
-    /// The most values that an embedding may have.
-    static let dimensions = 1...65_536
+extension ModelManifest.Input {
+    fileprivate init(_ written: ManifestFile.Input) {
+        (name, layout) = (written.name, written.layout)
+        planes = written.channels == .bgr ? [2, 1, 0] : [0, 1, 2]
+        (mean, scale) = (written.mean.map { Float($0) }, written.scale.map { Float($0) })
+    }
+}
 
-    private static let schema: [TOMLKey] = [
-        TOMLKey("model", "name", .string, isRequired: true),
-        TOMLKey("model", "file", .string, isRequired: true),
-        TOMLKey("model", "sha256", .string, isRequired: true),
-        TOMLKey("model", "weights_sha256", .string),
-        TOMLKey("model", "licence", .string, isRequired: true),
-        TOMLKey("model", "source", .string, isRequired: true),
-        TOMLKey("input", "name", .string, isRequired: true),
-        TOMLKey("input", "width", .integer(sides), isRequired: true),
-        TOMLKey("input", "height", .integer(sides), isRequired: true),
-        TOMLKey("input", "layout", .choice(Layout.allCases.map(\.rawValue))),
-        TOMLKey("input", "channels", .choice(["rgb", "bgr"]), isRequired: true),
-        TOMLKey("input", "mean", .numbers(count: 3...3)),
-        TOMLKey("input", "scale", .numbers(count: 3...3)),
-        TOMLKey("resize", "fit", .choice(["crop", "pad", "stretch"]), isRequired: true),
-        TOMLKey("resize", "short_side", .integer(sides)),
-        TOMLKey("resize", "filter", .choice(PictureShape.Filter.allCases.map(\.rawValue)), isRequired: true),
-        TOMLKey("resize", "trim", .boolean),
-        TOMLKey("resize", "trim_tolerance", .integer(0...254)),
-        TOMLKey("resize", "trim_margin", .number(0...1)),
-        TOMLKey("output", "name", .string, isRequired: true),
-        TOMLKey("output", "dimension", .integer(dimensions), isRequired: true),
-        TOMLKey("output", "pooling", .choice(Pooling.names)),
-        TOMLKey("output", "layout", .choice(Layout.allCases.map(\.rawValue))),
-        TOMLKey("output", "p", .number(1...100)),
-        TOMLKey("output", "first_token", .integer(0...4096)),
-        TOMLKey("golden", "values", .numbers(count: 1...dimensions.upperBound)),
-        TOMLKey("golden", "tolerance", .number(0...1)),
-    ]
+extension ModelManifest.Output {
+    fileprivate init(_ written: ManifestFile.Output) {
+        (name, dimension) = (written.name, written.dimension)
+        pooling =
+            switch written.pooling {
+            case .none: .none
+            case .average: .average(written.layout)
+            case .max: .max(written.layout)
+            case .gem: .generalizedMean(written.layout, p: written.p)
+            case .classToken: .classToken
+            case .meanTokens: .meanOfTokens(from: written.firstToken)
+            }
+    }
+}
+
+extension ModelManifest.Golden {
+    fileprivate init?(_ written: ManifestFile.Golden) {
+        guard !written.values.isEmpty else { return nil }
+        (values, tolerance) = (written.values.map { Float($0) }, written.tolerance)
+    }
 }

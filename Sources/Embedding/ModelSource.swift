@@ -3,14 +3,6 @@ import Products
 
 /// A model whose files have been checked, or several that are one; the networks are not loaded yet.
 package struct ModelSource: Hashable, Sendable {
-    /// How numbers are rounded inside the network.
-    package enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
-        /// Single precision: the same bits on every run.
-        case f32
-        /// What the CPU does fastest, bfloat16 where it has it.
-        case auto
-    }
-
     /// What a model is made of, by names: enough to find it again.
     package struct Recipe: Codable, Hashable, Sendable {
         package struct Part: Codable, Hashable, Sendable {

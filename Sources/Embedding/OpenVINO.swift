@@ -17,7 +17,7 @@ final class CompiledNetwork: @unchecked Sendable {
 
     /// - Parameter cache: a folder where OpenVINO keeps what it has compiled; nil for none.
     init(
-        file: String, manifest: ModelManifest, precision: ModelSource.Precision, threads: Int, cache: String?
+        file: String, manifest: ModelManifest, precision: Precision, threads: Int, cache: String?
     ) throws(ModelError) {
         self.manifest = manifest
         core = try created("starting") { ov_core_create(&$0) }

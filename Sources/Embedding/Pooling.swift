@@ -16,8 +16,12 @@ package enum Pooling: Hashable, Sendable {
     /// The mean of the tokens from a place on: before it stand the class token and registers.
     case meanOfTokens(from: Int)
 
-    /// As a manifest has them.
-    static let names = ["none", "average", "max", "gem", "class_token", "mean_tokens"]
+    /// As a manifest has it.
+    package enum Name: String, CaseIterable, Sendable {
+        case none, average, max, gem
+        case classToken = "class_token"
+        case meanTokens = "mean_tokens"
+    }
 
     /// GeM's values are at least this, so that a root can be drawn: the reference code's `eps`.
     private static let smallest = 1e-6

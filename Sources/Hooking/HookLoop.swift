@@ -49,7 +49,7 @@ package final class HookLoop: Sendable {
         self.hook = hook
         self.log = log
         self.onChange = onChange
-        shared = Mutex(Shared(schedule: HookSchedule(hook.settings.hookTimes), status: status))
+        shared = Mutex(Shared(schedule: HookSchedule(.init(hook.settings.publish)), status: status))
         // An earlier one may have left something.
         noteRound(hasChangedFiles: true)
         let thread = try OwnThread("hook") { [self] in work() }

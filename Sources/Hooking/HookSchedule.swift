@@ -59,9 +59,10 @@ struct HookSchedule {
     }
 }
 
-extension Settings {
-    var hookTimes: HookSchedule.Times {
-        HookSchedule.Times(
-            settle: hookSettle, settleLimit: hookSettleLimit, retry: hookRetry, retryLimit: hookRetryLimit)
+extension HookSchedule.Times {
+    init(_ settings: Settings.Publish) {
+        self.init(
+            settle: settings.settle, settleLimit: settings.settleLimit, retry: settings.retry,
+            retryLimit: settings.retryLimit)
     }
 }

@@ -25,7 +25,7 @@ package struct PublishHook: Sendable {
 
     /// Whether this process was started by the hook for these settings.
     package static func isRunning(for settings: Settings) -> Bool {
-        ProcessInfo.processInfo.environment[outputVariable] == settings.outputFolder
+        ProcessInfo.processInfo.environment[outputVariable] == settings.output.folder
     }
 
     enum Outcome: Hashable, Sendable {
@@ -38,7 +38,7 @@ package struct PublishHook: Sendable {
 
     /// Nil where the settings name none.
     package init?(settings: Settings, catalogue: Catalogue) {
-        guard !settings.hook.isEmpty else { return nil }
+        guard !settings.publish.hook.isEmpty else { return nil }
         self.settings = settings
         self.catalogue = catalogue
     }
@@ -67,8 +67,8 @@ package struct PublishHook: Sendable {
         }
         defer { close(handover.input.rawValue) }
         let run = HookRun(
-            command: settings.hook, input: handover.input, outputFolder: settings.outputFolder,
-            timeout: settings.hookTimeout)
+            command: settings.publish.hook, input: handover.input, outputFolder: settings.output.folder,
+            timeout: settings.publish.timeout)
         if let failure = await run.run(log: log) { return .failed(failure) }
         try await onOwnThread { try catalogue.noteTold(handover.changes) }
         return .told(handover.changes.count)
@@ -76,7 +76,7 @@ package struct PublishHook: Sendable {
 
     /// Writes down what is to be told.
     private func prepare() throws -> Preparation {
-        let file = "\(settings.stateFolder)/\(Self.fileName)"
+        let file = "\(settings.state.folder)/\(Self.fileName)"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw HookError.cannotWrite(file: file, reason: errnoText(errno)) }
         var isHandedOver = false
@@ -124,7 +124,7 @@ package struct PublishHook: Sendable {
     }
 
     private func outcome(_ log: @escaping @Sendable (String) -> Void) async -> Result<String?, any Error> {
-        let end = ContinuousClock.now + settings.hookTimeout
+        let end = ContinuousClock.now + settings.publish.timeout
         while !Task.isCancelled {
             do {
                 switch try await tell(log: log) {

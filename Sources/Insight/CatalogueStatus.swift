@@ -13,15 +13,15 @@ extension StatusReport {
     ///
     /// - Parameter silence: why it could not be asked; nil where none is running.
     package init(ofCatalogue settings: Settings, silence: (any ExplainedError)? = nil) throws {
-        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder) else {
-            throw silence ?? InsightError.nothingYet(stateFolder: settings.stateFolder)
+        guard let catalogue = try Catalogue.forReading(stateFolder: settings.state.folder) else {
+            throw silence ?? InsightError.nothingYet(stateFolder: settings.state.folder)
         }
-        let filter = PhotoFilter(extensions: [], excludes: settings.imageExcludes)
+        let filter = PhotoFilter(extensions: [], excludes: settings.images.excludes)
         try self.init(settings: settings, catalogue: catalogue, hook: HookStatus())
         self.silence = silence?.description
         // What hangs the agent may hang whoever looks at the photos.
         if silence == nil {
-            folders = (try? FolderScan(of: settings.imagesFolder, filter: filter))?.folderCount
+            folders = (try? FolderScan(of: settings.images.folder, filter: filter))?.folderCount
         }
     }
 
@@ -44,9 +44,9 @@ extension StatusReport {
         isInterrupted = summary.isRankingDue || summary.due > 0
         isHeldBack = summary.isHeldBack
         generation = summary.generation
-        if !settings.hook.isEmpty {
+        if !settings.publish.hook.isEmpty {
             self.hook = Hook(
-                command: settings.hook, waiting: try catalogue?.hookChangeCount() ?? 0,
+                command: settings.publish.hook, waiting: try catalogue?.hookChangeCount() ?? 0,
                 isRunning: hook.isRunning, lastRun: hook.lastRun?.formatted(.iso8601), trouble: hook.trouble,
                 failures: hook.failures)
         }

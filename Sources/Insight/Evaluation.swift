@@ -67,11 +67,7 @@ package struct Evaluation {
         (self.settings, self.executable, self.options) = (settings, executable, options)
         self.progress = progress
         let choices = options.models.isEmpty ? [settings.models] : options.models
-        sources = try choices.map {
-            var own = settings
-            own.models = $0
-            return try ModelSource(settings: own, executable: executable)
-        }
+        sources = try choices.map { try ModelSource($0, settings: settings, executable: executable) }
     }
 
     /// `a`, `a+b`, or with weights `a*2+b`.
@@ -101,7 +97,7 @@ package struct Evaluation {
     }
 
     private func photos(_ catalogue: Catalogue?) throws -> [Photo] {
-        let scan = try FolderScan(of: settings.imagesFolder, filter: PhotoFilter(settings: settings))
+        let scan = try FolderScan(of: settings.images.folder, filter: PhotoFilter(settings: settings))
         let known = Dictionary(uniqueKeysWithValues: try catalogue?.images().map { ($0.path, $0) } ?? [])
         return scan.photos.map { photo in
             let record = known[photo.path]
@@ -119,7 +115,7 @@ package struct Evaluation {
 
     /// A look at what there is to do; takes some seconds where a model's speed is not known yet.
     package func estimate() throws -> Estimate {
-        let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+        let catalogue = try Catalogue.forReading(stateFolder: settings.state.folder)
         let photos = try photos(catalogue)
         var speeds = KnownSpeeds(cacheFolder: settings.cacheFolder)
         var seconds = 0.0
@@ -149,7 +145,7 @@ package struct Evaluation {
     // MARK: Running
 
     package func run() throws -> Report {
-        let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+        let catalogue = try Catalogue.forReading(stateFolder: settings.state.folder)
         let photos = try photos(catalogue)
         guard !photos.isEmpty else { throw InsightError.nothingToEvaluate(reason: "there are no photos") }
         let table: [String: String] =
@@ -166,7 +162,7 @@ package struct Evaluation {
                 guard table.isEmpty || !found.vectors.isEmpty else {
                     throw InsightError.nothingToEvaluate(
                         reason:
-                            "none of the \(table.count) products or photos in \(options.labels.description) is in \(settings.imagesFolder)"
+                            "none of the \(table.count) products or photos in \(options.labels.description) is in \(settings.images.folder)"
                     )
                 }
                 throw InsightError.nothingToEvaluate(
@@ -244,7 +240,7 @@ package struct Evaluation {
             _ photos: [(path: ImagePath, vector: Products.Embedding)], _ by: EvaluationLabels,
             _ table: [String: String], _ settings: Settings
         ) throws {
-            let grouping = ProductGrouping(pattern: settings.productPattern)
+            let grouping = ProductGrouping(settings.images.productPattern)
             var named: [(label: String?, vector: Products.Embedding)] = []
             if by == .products {
                 unit = "photo"

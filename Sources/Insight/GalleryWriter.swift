@@ -21,13 +21,13 @@ package enum GalleryWriter {
 
     /// - Parameter folder: absolute path; it is made where it is missing.
     package static func write(settings: Settings, to folder: String) throws -> Outcome {
-        guard let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder),
+        guard let catalogue = try Catalogue.forReading(stateFolder: settings.state.folder),
             let model = try catalogue.summary().model
-        else { throw InsightError.nothingYet(stateFolder: settings.stateFolder) }
+        else { throw InsightError.nothingYet(stateFolder: settings.state.folder) }
         let failed = try catalogue.failedImages().map { ($0.path, $0.failureReason ?? "") }
         var gallery = Gallery(
-            imagesFolder: settings.imagesFolder, folder: folder, model: model.name,
-            nearDuplicateScore: settings.nearDuplicateScore, failed: failed)
+            imagesFolder: settings.images.folder, folder: folder, model: model.name,
+            nearDuplicateScore: settings.gallery.nearDuplicateScore, failed: failed)
         let form = DocumentForm(settings)
         try catalogue.forEachRankedProduct { gallery.add(form.document(of: $0)) }
         let (page, data) = ("\(folder)/\(Gallery.pageName)", "\(folder)/\(Gallery.dataName)")

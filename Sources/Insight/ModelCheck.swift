@@ -43,7 +43,7 @@ package struct ModelCheck: Codable, Hashable, Sendable {
     package init(of name: String, photo: String?, settings: Settings, executable: String) throws {
         let library = ModelLibrary(settings: settings, executable: executable)
         let source = try ModelSource(
-            named: name, in: library, precision: settings.precision, readerVersion: PhotoReader.version)
+            named: name, in: library, precision: settings.model.precision, readerVersion: PhotoReader.version)
         try self.init(source, photo: photo, settings: settings, executable: executable)
     }
 

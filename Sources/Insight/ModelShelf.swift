@@ -46,7 +46,7 @@ package struct ModelShelf {
     ///
     /// - Parameter progress: called before a model's speed is measured, which takes seconds; what was measured is kept.
     package func entries(progress: (String) -> Void) throws -> [Entry] {
-        let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+        let catalogue = try Catalogue.forReading(stateFolder: settings.state.folder)
         let inService = try catalogue?.modelInService()?.record
         let served = Set(inService?.recipe.map(Self.names) ?? [])
         var speeds = KnownSpeeds(cacheFolder: settings.cacheFolder)
@@ -87,7 +87,7 @@ package struct ModelShelf {
 
     private func source(named name: String) throws(ModelError) -> ModelSource {
         try ModelSource(
-            named: name, in: library, precision: settings.precision, readerVersion: PhotoReader.version)
+            named: name, in: library, precision: settings.model.precision, readerVersion: PhotoReader.version)
     }
 
     // MARK: Adding
@@ -120,7 +120,7 @@ package struct ModelShelf {
         guard ManifestDraft.isName(name) else {
             throw ManifestDraft.Failure.badName(name)
         }
-        if settings.modelFolder == nil { try checkOwner() }
+        if settings.model.folder == nil { try checkOwner() }
         let target = "\(library.own)/\(name)"
         let manager = FileManager.default
         let isInPlace = URL(fileURLWithPath: network).deletingLastPathComponent().path == target
@@ -171,8 +171,8 @@ package struct ModelShelf {
 
     /// Root would leave files behind that the agent's user cannot change.
     private func checkOwner() throws {
-        if geteuid() == 0, let owner = otherOwner(of: settings.stateFolder) {
-            throw LockError.notOwner(stateFolder: settings.stateFolder, owner: owner)
+        if geteuid() == 0, let owner = otherOwner(of: settings.state.folder) {
+            throw LockError.notOwner(stateFolder: settings.state.folder, owner: owner)
         }
     }
 
@@ -183,12 +183,12 @@ package struct ModelShelf {
     package func prune() throws -> [PrunedModel] {
         if let agent = try ControlClient(settings: settings) { return try agent.prune() }
         // Nothing is made where there is nothing yet.
-        guard try Catalogue.isThere(stateFolder: settings.stateFolder) else {
-            throw InsightError.nothingYet(stateFolder: settings.stateFolder)
+        guard try Catalogue.isThere(stateFolder: settings.state.folder) else {
+            throw InsightError.nothingYet(stateFolder: settings.state.folder)
         }
-        let lock = try StateLock(stateFolder: settings.stateFolder)
+        let lock = try StateLock(stateFolder: settings.state.folder)
         defer { withExtendedLifetime(lock) {} }
-        return try Self.prune(try Catalogue(stateFolder: settings.stateFolder))
+        return try Self.prune(try Catalogue(stateFolder: settings.state.folder))
     }
 
     /// Removes them from an open catalogue.

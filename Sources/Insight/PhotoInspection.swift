@@ -29,7 +29,7 @@ package struct PhotoInspection: Sendable {
     /// - Parameter file: any path.
     package init(of file: String, settings: Settings, executable: String) throws {
         let library = ModelLibrary(settings: settings, executable: executable)
-        let recipe = try ModelSource.Recipe(settings: settings, library: library)
+        let recipe = try ModelSource.Recipe(settings.models, settings: settings, library: library)
         let shapes = try recipe.parts.map { try ModelManifest(folder: library.folder(of: $0.name)).shape }
         let workers = PhotoWorkers(
             settings: settings, shapes: recipe.parts.map(\.shape), executable: executable, describesAll: true)
@@ -39,7 +39,7 @@ package struct PhotoInspection: Sendable {
         let bytes: [UInt8]
         do throws(PhotoFileError) {
             bytes = try PhotoFile.read(
-                path, in: url.deletingLastPathComponent().path, limit: settings.maxFileBytes,
+                path, in: url.deletingLastPathComponent().path, limit: settings.images.maxFileBytes,
                 followsLinks: false
             ).bytes
         } catch {

@@ -41,7 +41,7 @@ package struct SimilarSearch {
     package init(settings: Settings, executable: String) throws {
         self.settings = settings
         self.executable = executable
-        (catalogue, model, record) = try Catalogue.ranked(in: settings.stateFolder)
+        (catalogue, model, record) = try Catalogue.ranked(in: settings.state.folder)
     }
 
     /// A product's list as it is published; what looks most like a file, whatever lists have.
@@ -50,7 +50,7 @@ package struct SimilarSearch {
     ///   - name: a product's id, a photo's path in the image folder, or the path of any image file.
     ///   - count: how many to name; nil for as many as are published.
     package func nearest(to name: String, count: Int?) throws -> Answer {
-        let count = count ?? settings.recommendationCount
+        let count = count ?? settings.recommendations.count
         func answer(_ query: String, isProduct: Bool, _ similar: [Answer.Match]) -> Answer {
             Answer(query: query, isProduct: isProduct, model: record.name, similar: similar)
         }
@@ -72,7 +72,7 @@ package struct SimilarSearch {
         if try catalogue.neighbours(of: ProductID(name)) != nil { return ProductID(name) }
         var path = name
         let file = URL(fileURLWithPath: name).resolvingSymlinksInPath().path
-        let folder = URL(fileURLWithPath: settings.imagesFolder).resolvingSymlinksInPath().path + "/"
+        let folder = URL(fileURLWithPath: settings.images.folder).resolvingSymlinksInPath().path + "/"
         if file.hasPrefix(folder) { path = String(file.dropFirst(folder.count)) }
         guard let imagePath = ImagePath(path) else { return nil }
         return try catalogue.images().first { $0.path == imagePath && $0.digest != nil }?.product
@@ -81,7 +81,7 @@ package struct SimilarSearch {
     /// The product's list as its document has it, but as long as is asked for.
     private func list(of product: ProductID, count: Int) throws -> [Candidate] {
         var settings = settings
-        settings.recommendationCount = count
+        settings.recommendations.count = count
         let form = DocumentForm(settings)
         guard var ranked = try ranked([product]).first else { return [] }
         if form.candidateDepth > (try catalogue.rankingState().depth) {
@@ -135,11 +135,11 @@ package struct SimilarSearch {
             throw InsightError.unknownProduct(name)
         }
         var settings = settings
-        settings.imagesFolder = url.deletingLastPathComponent().path
-        settings.followsLinks = false
-        settings.threads = 1
+        settings.images.folder = url.deletingLastPathComponent().path
+        settings.images.followsLinks = false
+        settings.performance.threads = 1
         // For one photo nothing is worth keeping, and what the agent keeps is for its threads.
-        settings.cacheFolder = nil
+        settings.cache.folder = .nowhere
         let library = ModelLibrary(settings: settings, executable: executable)
         let pipeline = ModelAtWork(
             try ModelSource(record, library: library), settings: settings, executable: executable

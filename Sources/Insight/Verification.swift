@@ -45,7 +45,7 @@ package struct Verification {
     ) throws {
         self.settings = settings
         self.progress = progress
-        let ranked = try Catalogue.ranked(in: settings.stateFolder)
+        let ranked = try Catalogue.ranked(in: settings.state.folder)
         (catalogue, model, modelName) = (ranked.catalogue, ranked.model, ranked.record.name)
     }
 
@@ -79,7 +79,7 @@ package struct Verification {
     {
         var drift: [ProductID: (String, Bool)] = [:]
         let published = PublishedFiles(
-            folder: settings.outputFolder, model: modelName, form: OutputForm(settings))
+            folder: settings.output.folder, model: modelName, form: OutputForm(settings))
         let form = DocumentForm(settings)
         let table = try attributeTable()
         let count = try catalogue.rankingState().depth
@@ -120,14 +120,14 @@ package struct Verification {
 
     /// What the table of attributes says, where the catalogue does not have it yet.
     private func attributeTable() throws -> NewAttributes? {
-        let table = try settings.attributesFile.map { try AttributeTable(file: $0, DirectTableFiles()) }
+        let table = try settings.output.attributes.map { try AttributeTable(file: $0, DirectTableFiles()) }
         return try table?.digest == catalogue.attributesFile() ? nil : NewAttributes(rows: table?.rows ?? [:])
     }
 
     /// Products that the index names and the catalogue does not have.
     private func addIndexDrift(to drift: inout [ProductID: (reason: String, isOfCatalogue: Bool)]) throws {
         let published = PublishedFiles(
-            folder: settings.outputFolder, model: modelName, form: OutputForm(settings))
+            folder: settings.output.folder, model: modelName, form: OutputForm(settings))
         for product in published.products.subtracting(try catalogue.rankedProducts()) {
             drift[product] = ("index.json names it, and there is no such product", false)
         }

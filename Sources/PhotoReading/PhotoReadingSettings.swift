@@ -10,10 +10,7 @@ extension Settings {
     ///
     /// - Parameter model: the model's identity: one may find a direction where another does not.
     package func readingRules(_ model: ContentDigest) -> String {
-        [
-            PhotoReader.version, maxFileBytes, maxPixels, maxFrames, maxProfileBytes, maxMetadataBytes,
-            workerTimeoutSeconds, workerMemoryBytes, isSandboxed ? 1 : 0,
-        ].map(String.init).joined(separator: "/") + "/\("\(model)".prefix(16))"
+        [digest(of: .failures), model].reduce("\(PhotoReader.version)") { "\($0)/\("\($1)".prefix(16))" }
     }
 }
 
@@ -22,8 +19,10 @@ extension PhotoReader {
         self.init(
             shapes: shapes,
             limits: Limits(
-                fileBytes: settings.maxFileBytes, pixels: settings.maxPixels, frames: settings.maxFrames,
-                profileBytes: settings.maxProfileBytes, metadataBytes: settings.maxMetadataBytes))
+                fileBytes: settings.images.maxFileBytes, pixels: settings.images.maxPixels,
+                frames: settings.images.maxFrames,
+                profileBytes: settings.images.maxProfileBytes, metadataBytes: settings.images.maxMetadataBytes
+            ))
     }
 }
 
@@ -37,7 +36,7 @@ extension PhotoWorkers {
             // Two at least: while one is held up by a bad photo, the others go on.
             count: max(2, settings.effectiveThreads),
             limits: WorkerLimits(
-                memoryBytes: settings.workerMemoryBytes, timeoutSeconds: settings.workerTimeoutSeconds),
-            isContained: settings.isSandboxed, describesAll: describesAll)
+                memoryBytes: settings.workers.memoryBytes, timeoutSeconds: settings.workers.timeoutSeconds),
+            isContained: settings.workers.sandbox == .on, describesAll: describesAll)
     }
 }

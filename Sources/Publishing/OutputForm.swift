@@ -1,4 +1,5 @@
 import Products
+import Settings
 
 /// How documents look and where they lie: what of the output a shop can choose.
 package struct OutputForm: Hashable, Sendable {
@@ -20,20 +21,13 @@ package struct OutputForm: Hashable, Sendable {
         }
     }
 
-    /// What a document may have beyond the paths of photos.
-    package enum Field: String, Hashable, Sendable, CaseIterable {
-        /// All photos of a recommended product, not only the one that stands for it.
-        case images
-        /// The SHA-256 of each photo.
-        case digests
-    }
-
     package var layout = Layout.products
     /// Whether there is no white space that a parser does not need.
     package var isCompact = false
     /// What photos' addresses begin with; nil leaves addresses to the reader.
     package var imageBaseURL: String?
-    package var fields: Set<Field> = []
+    /// What a document has beyond the paths of photos.
+    package var fields: Set<Settings.Output.Field> = []
     /// Whether the web component lies beside the documents.
     package var hasComponent = false
 

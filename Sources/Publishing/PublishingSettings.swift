@@ -6,14 +6,14 @@ extension OutputForm {
     package init(_ settings: Settings) {
         self.init()
         layout =
-            switch settings.outputLayout {
-            case "sharded": .sharded(digits: settings.shardDigits)
-            case "single": .single
-            default: .products
+            switch settings.output.layout {
+            case .products: .products
+            case .sharded: .sharded(digits: settings.output.shardDigits)
+            case .single: .single
             }
-        isCompact = settings.isOutputCompact
-        imageBaseURL = settings.imageBaseURL
-        fields = Set(Field.allCases.filter { settings.outputFields.contains($0.rawValue) })
-        hasComponent = settings.hasComponent
+        isCompact = settings.output.format == .compact
+        imageBaseURL = settings.output.imageBaseURL
+        fields = settings.output.fields
+        hasComponent = settings.output.hasComponent
     }
 }

@@ -16,9 +16,6 @@ package struct Recommender: Hashable, Sendable {
     /// How many candidates of a product each source has to give.
     package var candidateDepth: Int { lists.map(\.candidateDepth).max() ?? 0 }
 
-    /// All that the lists are made by, in words.
-    package var description: String { lists.map(\.description).joined(separator: "; ") }
-
     /// A product's lists, in the order of their definitions.
     package func lists(of product: RankedProduct) -> [NamedList] {
         lists.map { NamedList(name: $0.name, entries: $0.entries(of: product)) }
@@ -39,10 +36,6 @@ package struct ListDefinition: Hashable, Sendable {
         (self.count, self.conditions) = (count, conditions)
     }
 
-    var description: String {
-        ([name, "\(count)"] + conditions.map(\.description)).joined(separator: ", ")
-    }
-
     /// A condition that holds of a prefix of the order costs no depth.
     var candidateDepth: Int { count }
 
@@ -61,12 +54,6 @@ package struct ListDefinition: Hashable, Sendable {
 package enum Condition: Hashable, Sendable {
     /// Cosine similarity of so much at least.
     case looks(atLeast: Float)
-
-    var description: String {
-        switch self {
-        case .looks(let least): "looks >= \(least)"
-        }
-    }
 
     func holds(of candidate: Candidate) -> Bool {
         switch self {

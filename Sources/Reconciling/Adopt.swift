@@ -25,7 +25,7 @@ struct AdoptStep {
         guard options.allowsMassRemoval || !brake.isMass(missing, of: forgotten.count) else {
             session.closePublisher()
             throw ReconcileError.outputOfOthers(
-                folder: workplace.settings.outputFolder, missing: missing, products: forgotten.count)
+                folder: workplace.settings.output.folder, missing: missing, products: forgotten.count)
         }
         try catalogue.adopt(forgotten)
     }

@@ -18,7 +18,7 @@ struct AttributeFeed {
     private(set) var trouble: String?
 
     init(_ settings: Settings, _ files: any TableFiles, isPatient: Bool) {
-        (file, self.files, self.isPatient) = (settings.attributesFile, files, isPatient)
+        (file, self.files, self.isPatient) = (settings.output.attributes, files, isPatient)
     }
 
     /// Reads the table as it is now.

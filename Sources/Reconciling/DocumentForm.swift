@@ -11,15 +11,13 @@ package struct DocumentForm: Sendable {
     /// Of all that the form is made by.
     let digest: ContentDigest
 
+    /// Changes when the same settings make other documents.
+    private static let version = 3
+
     package init(_ settings: Settings) {
         output = OutputForm(settings)
         recommender = Recommender(settings)
-        let parts = [
-            "2", "\(output.layout)", "\(output.isCompact)", output.imageBaseURL ?? "",
-            output.fields.map(\.rawValue).sorted().joined(separator: ","), "\(output.hasComponent)",
-            recommender.description,
-        ]
-        digest = ContentDigest(of: parts.joined(separator: "\n").utf8)
+        digest = ContentDigest(of: "\(Self.version) \(settings.digest(of: .documents))".utf8)
     }
 
     /// How many candidates of a product its document needs, the best first.
@@ -36,10 +34,10 @@ package struct DocumentForm: Sendable {
 
 extension Recommender {
     fileprivate init(_ settings: Settings) {
-        let least = Float(settings.minimumScore)
+        let least = Float(settings.recommendations.minScore)
         self.init(
             lists: [
-                ListDefinition(count: settings.recommendationCount, conditions: [.looks(atLeast: least)])
+                ListDefinition(count: settings.recommendations.count, conditions: [.looks(atLeast: least)])
             ])
     }
 }

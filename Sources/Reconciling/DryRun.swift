@@ -15,7 +15,7 @@ struct DryRun {
         let start = ContinuousClock.now
         let scan = try workplace.scan(.everything)
         let settings = workplace.settings
-        let catalogue = try Catalogue.forReading(stateFolder: settings.stateFolder)
+        let catalogue = try Catalogue.forReading(stateFolder: settings.state.folder)
         let model = try catalogue?.existingNumber(of: source.record)
         let embedded = try model.flatMap { try catalogue?.embeddedContents(of: $0) } ?? []
         let plan = ReconcilePlan(

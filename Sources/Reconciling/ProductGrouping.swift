@@ -8,14 +8,7 @@ import Settings
 package struct ProductGrouping: @unchecked Sendable {
     private let pattern: Regex<AnyRegexOutput>?
 
-    /// - Parameter pattern: a regular expression whose first group captures the product; empty for the default.
-    package init(pattern: String) {
-        do {
-            self.pattern = pattern.isEmpty ? nil : try Regex(pattern)
-        } catch {
-            preconditionFailure("Settings.check lets no pattern through that does not compile: \(error)")
-        }
-    }
+    package init(_ pattern: ProductPattern) { self.pattern = pattern.regex }
 
     /// A path that the pattern does not match, or whose first group is empty, is its own product.
     package func product(of path: ImagePath) -> ProductID {

@@ -64,7 +64,7 @@ struct PublishStep {
     }
 
     private func attributes() throws -> ReconcileReport.Attributes? {
-        guard workplace.settings.attributesFile != nil else { return nil }
+        guard workplace.settings.output.attributes != nil else { return nil }
         let counts = try session.catalogue.attributedCounts()
         return .init(lines: counts.lines, products: counts.products)
     }
@@ -119,7 +119,7 @@ private struct Staging {
         if publisher.isOneFile, outcome.written > 0, try isAsKnown() {
             rewritten = note.published.map(\.product)
         }
-        note.forHook = step.workplace.settings.hook.isEmpty ? nil : rewritten
+        note.forHook = step.workplace.settings.publish.hook.isEmpty ? nil : rewritten
         note.isNewGeneration = outcome.written + outcome.removed > 0 || outcome.isIndexNew
         try catalogue.notePublished(note)
         var published = ReconcileReport.Published()

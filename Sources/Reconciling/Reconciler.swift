@@ -42,7 +42,7 @@ package final class Reconciler {
         workplace = Workplace(
             settings: settings, executable: executable, keepsModelInService: keepsModelInService,
             progress: progress)
-        brake = RemovalBrake(limit: settings.massRemovalLimit)
+        brake = RemovalBrake(limit: settings.images.massRemovalLimit)
         attributes = AttributeFeed(settings, files, isPatient: keepsModelInService)
         succession = ModelSuccession(workplace)
         // What can be known at once is said before anything is touched.
@@ -196,7 +196,7 @@ package final class Reconciler {
             return session
         case .closed(let held): premises = held
         case .idle:
-            premises = try Premises(stateFolder: workplace.settings.stateFolder)
+            premises = try Premises(stateFolder: workplace.settings.state.folder)
             state = .closed(premises)
         }
         let catalogue = premises.catalogue
@@ -257,8 +257,8 @@ package final class Reconciler {
                 throw ReconcileError.changeFailed(reason: trouble)
             }
             // Without the folder every photo would seem to fail.
-            guard access(workplace.settings.imagesFolder, R_OK | X_OK) == 0 else {
-                throw FolderScanError.missing(folder: workplace.settings.imagesFolder)
+            guard access(workplace.settings.images.folder, R_OK | X_OK) == 0 else {
+                throw FolderScanError.missing(folder: workplace.settings.images.folder)
             }
             let step = try change.step(session.catalogue, isOver: options.isOver)
             guard step.isThrough else {

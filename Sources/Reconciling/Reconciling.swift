@@ -32,7 +32,7 @@ struct Workplace {
         self.executable = executable
         self.keepsModelInService = keepsModelInService
         self.progress = progress
-        grouping = ProductGrouping(pattern: settings.productPattern)
+        grouping = ProductGrouping(settings.images.productPattern)
         filter = PhotoFilter(settings: settings)
         form = DocumentForm(settings)
     }

@@ -6,7 +6,7 @@ import Watching
 extension PhotoFilter {
     package init(settings: Settings) {
         self.init(
-            extensions: settings.imageExtensions, excludes: settings.imageExcludes,
-            followsLinks: settings.followsLinks)
+            extensions: settings.images.extensions, excludes: settings.images.excludes,
+            followsLinks: settings.images.followsLinks)
     }
 }

@@ -8,9 +8,9 @@ extension Workplace {
         progress(.scanning)
         let tell: @Sendable () -> Void = { [progress] in progress(.scanning) }
         return switch scope {
-        case .everything: try FolderScan(of: settings.imagesFolder, filter: filter, progress: tell)
+        case .everything: try FolderScan(of: settings.images.folder, filter: filter, progress: tell)
         case .places(let places):
-            try FolderScan(of: settings.imagesFolder, at: places, filter: filter, progress: tell)
+            try FolderScan(of: settings.images.folder, at: places, filter: filter, progress: tell)
         }
     }
 }

@@ -44,7 +44,7 @@ final class Session {
         let published = try catalogue.publishedModel()
         let form = workplace.form.output
         let opened = try Publisher(
-            folder: workplace.settings.outputFolder, model: work.source.name, form: form,
+            folder: workplace.settings.output.folder, model: work.source.name, form: form,
             known: KnownOutput(
                 try catalogue.publications().map { ($0.product, $0.digest) },
                 parts: try catalogue.beginPublishing(form.parts),

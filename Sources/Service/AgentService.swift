@@ -172,7 +172,9 @@ package final class AgentService: Service {
                 ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
                 return log.notice("the settings are as they were")
             }
-            guard new.runtimeFolder == old.runtimeFolder, new.logLevel == old.logLevel else {
+            guard new.runtimeFolder == old.runtimeFolder,
+                new.digest(of: .restart) == old.digest(of: .restart)
+            else {
                 throw ServiceError.needsRestart
             }
             // What can be known before the old loop is given up.
@@ -273,7 +275,8 @@ package final class AgentService: Service {
         // For a moment at the start, and while settings are read again, the loop has none open. One that cannot be read
         // then is about to be brought up to date.
         let catalogue =
-            loop.catalogue ?? (try? Catalogue.forReading(stateFolder: settings.stateFolder)) ?? loop.catalogue
+            loop.catalogue ?? (try? Catalogue.forReading(stateFolder: settings.state.folder))
+            ?? loop.catalogue
         let now = monitor.current
         var report = try StatusReport(settings: settings, catalogue: catalogue, hook: now.hook)
         report.running = StatusReport.Running(now, settling: settling, watches: watches, version: version)

@@ -46,7 +46,7 @@ final class AttributesLookout: Sendable {
     let interval: Duration?
 
     init(_ settings: Settings, _ files: any TableFiles) {
-        (file, self.files) = (settings.attributesFile, files)
+        (file, self.files) = (settings.output.attributes, files)
         interval = file == nil ? nil : .seconds(1)
     }
 

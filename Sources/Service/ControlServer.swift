@@ -32,7 +32,7 @@ struct ControlServer: Service {
     ///
     /// - Returns: what keeps another agent from taking it too.
     static func takeSocket(_ settings: Settings) throws -> FolderLock {
-        let lock = try FolderLock(settings.runtimeFolder, stateFolder: settings.stateFolder)
+        let lock = try FolderLock(settings.runtimeFolder, stateFolder: settings.state.folder)
         let (folder, socket) = (settings.runtimeFolder, settings.controlSocket)
         let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
         guard socket.utf8.count <= limit else {
@@ -44,7 +44,7 @@ struct ControlServer: Service {
         }
         // Throws where somebody listens whom we may not speak to.
         if try ControlClient(settings: settings) != nil {
-            throw LockError.busy(stateFolder: settings.stateFolder)
+            throw LockError.busy(stateFolder: settings.state.folder)
         }
         var status = stat()
         if lstat(socket, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK {

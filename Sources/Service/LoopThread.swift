@@ -58,13 +58,13 @@ struct LoopThread: ~Copyable {
             $0.containment = containment
             if !lookout.isNeeded { $0.attributesTrouble = nil }
         }
-        if !settings.isSandboxed {
+        if settings.workers.sandbox == .off {
             log.warning("photos are read without a sandbox, as workers.sandbox says")
         }
-        var journal = ServiceJournal(log, monitor, pollInterval: settings.pollInterval)
+        var journal = ServiceJournal(log, monitor, pollInterval: settings.watch.pollInterval)
         journal.record(coming: reconciler.coming, trouble: reconciler.changeTrouble)
         try watcher.start { pulse.ping() }
-        log.info("watching \(watcher.state.watched) folders of \(settings.imagesFolder)")
+        log.info("watching \(watcher.state.watched) folders of \(settings.images.folder)")
         journal.record(watcher.state)
         hook = try reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) }.map {
             try HookLoop($0, log: log, status: monitor.current.hook) { status in
@@ -78,7 +78,8 @@ struct LoopThread: ~Copyable {
         )
         (self.reconciler, self.journal) = (reconciler, journal)
         agenda = Agenda(
-            followsLinks: settings.followsLinks, change: ChangePace(percent: settings.backgroundPercent))
+            followsLinks: settings.images.followsLinks,
+            change: ChangePace(percent: settings.performance.backgroundPercent))
     }
 
     /// Works until it is asked to end.
@@ -188,7 +189,7 @@ struct LoopThread: ~Copyable {
 
     private func deferral(_ finished: Set<ImagePath>, _ now: Instant) -> Deferral {
         var deferral = mailbox.deferral(finished, at: now)
-        deferral.youngFor = settings.settleLimit
+        deferral.youngFor = settings.watch.settleLimit
         // What was begun may have been finished since.
         if watcher.state.isBehind { deferral.unfinished = [] }
         return deferral
@@ -263,7 +264,7 @@ struct LoopThread: ~Copyable {
         if case ReconcileError.stopped = error { return nil }
         if error.isFatal { return error }
         if case PublishingError.cannotWrite(_, EROFS) = error, notifier.isPresent {
-            return ServiceError.outputLost(folder: settings.outputFolder)
+            return ServiceError.outputLost(folder: settings.output.folder)
         }
         if error is FolderScanError {
             // The watcher tells when it is back; and if it cannot, the next look does.

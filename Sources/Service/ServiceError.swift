@@ -1,5 +1,6 @@
 import Glibc
 import Products
+import Settings
 
 /// Why the agent cannot run, or not go on.
 package enum ServiceError: ExplainedError, Hashable {
@@ -25,7 +26,7 @@ package enum ServiceError: ExplainedError, Hashable {
                 remedy: "Restart the service, unless systemd does.", .inputOutput)
         case .needsRestart:
             .init(
-                "runtime.folder and log.level only take effect when the agent starts",
+                "\(Settings.names(of: .restart)) only take effect when the agent starts",
                 remedy: "Restart it.", .settings)
         case .isStarting:
             .init("the agent is still starting", remedy: "Run this again in a moment.", .tryAgain)

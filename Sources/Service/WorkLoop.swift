@@ -41,15 +41,15 @@ final class WorkLoop: Sendable {
         self.setup = setup
         tableFiles = PatientTableFiles(setup.attributesWorker, settings)
         lookout = AttributesLookout(settings, tableFiles)
-        let grouping = ProductGrouping(pattern: settings.productPattern)
-        let queue = LookQueue(.init(settle: settings.settle, settleLimit: settings.settleLimit)) {
+        let grouping = ProductGrouping(settings.images.productPattern)
+        let queue = LookQueue(.init(settle: settings.watch.settle, settleLimit: settings.watch.settleLimit)) {
             grouping.product(of: $0)
         }
         let mailbox = Mailbox(queue, Trouble(firstBackOff: setup.firstBackOff), finished: finished)
         self.mailbox = mailbox
         watcher = FolderWatcher(
-            folder: settings.imagesFolder, filter: PhotoFilter(settings: settings),
-            pollInterval: settings.pollInterval, reconcileInterval: settings.reconcileInterval
+            folder: settings.images.folder, filter: PhotoFilter(settings: settings),
+            pollInterval: settings.watch.pollInterval, reconcileInterval: settings.watch.reconcileInterval
         ) { mailbox.note($0) }
     }
 

@@ -30,7 +30,8 @@ package enum TOMLError: Error, Hashable, CustomStringConvertible {
         }
     }
 
-    private static func place(_ file: String, _ line: Int?) -> String {
+    /// A place as errors name it: `shop.toml:7`.
+    package static func place(_ file: String, _ line: Int?) -> String {
         line.map { "\(file):\($0)" } ?? file
     }
 }

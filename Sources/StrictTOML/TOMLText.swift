@@ -15,4 +15,18 @@ package enum TOMLText {
         }
         return result + "\""
     }
+
+    /// A whole number in groups of three digits: `67_108_864`.
+    package static func grouped(_ value: Int) -> String {
+        let digits = Array(String(value.magnitude))
+        var text = value < 0 ? "-" : ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { text += "_" }
+            text.append(digit)
+        }
+        return text
+    }
+
+    /// A list of values that are written already.
+    package static func list(_ literals: [String]) -> String { "[\(literals.joined(separator: ", "))]" }
 }

@@ -62,7 +62,7 @@ package final class PatientTableFiles: TableFiles {
 
     package init(_ worker: FileWorker, _ settings: Settings) {
         self.worker = worker
-        timeoutSeconds = settings.attributesTimeoutSeconds
+        timeoutSeconds = settings.output.attributesTimeoutSeconds
     }
 
     package func stamp(of file: String) throws(TableError) -> FileStamp? {

@@ -23,7 +23,7 @@ struct GalleryCommand: ParsableCommand {
 
     func run() throws {
         let settings = try settings.load()
-        let folder = absolutePath(output ?? "\(settings.stateFolder)/\(GalleryWriter.folderName)")
+        let folder = absolutePath(output ?? "\(settings.state.folder)/\(GalleryWriter.folderName)")
         let outcome = try reportingErrors {
             try GalleryWriter.write(settings: settings, to: folder)
         }

@@ -21,7 +21,7 @@ struct ImgrecAgent: AsyncParsableCommand {
         subcommands: [
             Init.self, Run.self, Reconcile.self, Status.self, Wait.self, Similar.self, Inspect.self,
             Verify.self, Models.self, Evaluate.self,
-            GalleryCommand.self,
+            GalleryCommand.self, SettingsCommand.self,
         ])
 }
 

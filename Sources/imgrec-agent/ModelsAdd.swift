@@ -6,6 +6,9 @@ import Products
 import Settings
 
 extension ManifestDraft.Normalisation: ExpressibleByArgument {}
+extension ManifestDraft.Fit: ExpressibleByArgument {}
+extension PictureShape.Filter: ExpressibleByArgument {}
+extension Pooling.Name: ExpressibleByArgument {}
 
 struct ModelsAdd: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -44,23 +47,23 @@ struct ModelsAdd: ParsableCommand {
     @Option(help: "The side of the picture that it takes, where the file leaves that open, in pixels.")
     var size: Int?
 
-    @Option(help: "crop, pad or stretch: how a photo comes to its picture (default: crop).")
-    var fit: String?
+    @Option(help: "How a photo comes to its picture (default: crop).")
+    var fit: ManifestDraft.Fit?
 
     @Option(help: "For crop: what the short side becomes first, in pixels (default: 8/7 of the picture's).")
     var shortSide: Int?
 
-    @Option(help: "nearest, bilinear, bicubic or lanczos (default: bicubic).")
-    var filter: String?
+    @Option(help: "How pixels are averaged when a photo is made smaller (default: bicubic).")
+    var filter: PictureShape.Filter?
 
     @Option(help: "Which output is the embedding, where it has several.")
     var output: String?
 
     @Option(
         help:
-            "none, average, max, gem, class_token or mean_tokens (default: by the output's shape: none, average for maps, class_token for tokens)."
+            "How a vector is made of its output (default: by the output's shape: none, average for maps, class_token for tokens)."
     )
-    var pooling: String?
+    var pooling: Pooling.Name?
 
     @Option(help: "For gem: the power (default: 3).")
     var power: Double?
@@ -98,22 +101,8 @@ struct ModelsAdd: ParsableCommand {
 
     /// Whether anything is said that a manifest says.
     private var hasOptions: Bool {
-        let texts = [name, licence, source, fit, filter, output, pooling]
-        return normalisation != nil || texts.contains { $0 != nil }
-            || [size, shortSide, firstToken].contains { $0 != nil } || power != nil
-    }
-
-    func validate() throws {
-        for (option, value, choices) in [
-            ("--fit", fit, ["crop", "pad", "stretch"]),
-            ("--filter", filter, ["nearest", "bilinear", "bicubic", "lanczos"]),
-            ("--pooling", pooling, ["none", "average", "max", "gem", "class_token", "mean_tokens"]),
-        ] {
-            if let value, !choices.contains(value) {
-                throw ValidationError(
-                    "\(option) must be one of \(choices.joined(separator: ", ")), not \(value).")
-            }
-        }
+        let others: [Any?] = [normalisation, fit, filter, pooling, size, shortSide, firstToken, power]
+        return ([name, licence, source, output] + others).contains { $0 != nil }
     }
 
     private func draft(_ path: String) throws -> ManifestDraft {

@@ -61,7 +61,7 @@ struct Reconcile: AsyncParsableCommand {
         if json {
             try printJSON(report)
         } else {
-            print(ReconcileText.summary(of: report, outputFolder: settings.outputFolder))
+            print(ReconcileText.summary(of: report, outputFolder: settings.output.folder))
         }
         try await run(hook)
         ServiceNotifier.current.status("\(report.products) products, \(report.failed.count) photos failed")

@@ -24,7 +24,7 @@ struct Run: AsyncParsableCommand {
             let file = settings.config
             let settings = try await onOwnThread { try Settings(file: file) }
             log = Logger(label: "imgrec-agent") { _ in
-                ServiceLog(level: Logger.Level(rawValue: settings.logLevel) ?? .info)
+                ServiceLog(level: .init(settings.log.level))
             }
             try await AgentService.run(
                 settings: settings, settingsFile: file, executable: executablePath,
@@ -34,5 +34,18 @@ struct Run: AsyncParsableCommand {
             log.critical("\(explained)")
             throw ExitCode(explained.systemExit.rawValue)
         }
+    }
+}
+
+extension Logger.Level {
+    fileprivate init(_ level: Settings.Log.Level) {
+        self =
+            switch level {
+            case .debug: .debug
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            }
     }
 }

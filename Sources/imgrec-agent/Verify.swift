@@ -46,7 +46,7 @@ struct Verify: ParsableCommand {
         if json {
             try printJSON(report)
         } else {
-            print(Self.text(of: report, stateFolder: settings.stateFolder))
+            print(Self.text(of: report, stateFolder: settings.state.folder))
         }
         if !report.drift.isEmpty { throw ExitCode(SystemExit.dataError.rawValue) }
         if !report.unsettled.isEmpty { throw ExitCode(SystemExit.tryAgain.rawValue) }

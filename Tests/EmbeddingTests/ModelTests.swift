@@ -12,7 +12,7 @@ private var folder: String { "\(Repository.models)/\(name)" }
 struct ModelTests {
     /// The default model, or a copy of it.
     private func source(
-        _ copy: TemporaryFolder? = nil, _ precision: ModelSource.Precision = .f32, version: Int = 1
+        _ copy: TemporaryFolder? = nil, _ precision: Precision = .f32, version: Int = 1
     ) throws -> ModelSource {
         let library = ModelLibrary(folders: [copy?.path ?? Repository.models])
         return try ModelSource(named: name, in: library, precision: precision, readerVersion: version)
@@ -76,7 +76,7 @@ struct ModelTests {
     func identity() throws {
         let copy = try TemporaryFolder()
         try FileManager.default.copyItem(atPath: folder, toPath: "\(copy.path)/\(name)")
-        func identity(_ precision: ModelSource.Precision = .f32, version: Int = 1) throws
+        func identity(_ precision: Precision = .f32, version: Int = 1) throws
             -> ContentDigest
         {
             try source(copy, precision, version: version).identity

@@ -56,7 +56,7 @@ private struct TrialModel {
         try library.write("trial/manifest.toml", Array(manifest.utf8))
     }
 
-    func source(_ precision: ModelSource.Precision = .f32) throws -> ModelSource {
+    func source(_ precision: Precision = .f32) throws -> ModelSource {
         try ModelSource(
             named: "trial", in: ModelLibrary(folders: [library.path]), precision: precision, readerVersion: 1)
     }
@@ -231,7 +231,7 @@ struct NetworkTests {
     @Test("with precision auto vectors stay near those of f32")
     func automatic() throws {
         let library = ModelLibrary(folders: [Repository.models])
-        func embedding(_ precision: ModelSource.Precision) throws -> Products.Embedding {
+        func embedding(_ precision: Precision) throws -> Products.Embedding {
             let source = try ModelSource(
                 named: "efficientnet-lite0", in: library, precision: precision, readerVersion: 1)
             let shape = source.shapes[0]

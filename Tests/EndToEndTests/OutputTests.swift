@@ -218,11 +218,6 @@ struct OutputTests {
         #expect(try check().output.contains("modell"))
     }
 
-    @Test("the settings know the fields that documents may have")
-    func fields() {
-        #expect(Settings.outputFieldNames == OutputForm.Field.allCases.map(\.rawValue))
-    }
-
     // MARK: Attributes
 
     private let attributes = "attributes = \"products.csv\"\n"

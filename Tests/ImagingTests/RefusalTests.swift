@@ -1,10 +1,10 @@
 import Foundation
 import Products
+import Settings
 import TestSupport
 import Testing
 
 @testable import Imaging
-@testable import Settings
 
 private let shape = PictureShape(width: 224, height: 224, fit: .crop(shortSide: 256), filter: .bicubic)
 
@@ -363,7 +363,7 @@ struct ScalingTests {
 struct CodecTests {
     @Test("files of them are photos by the settings' defaults, and no others")
     func endings() {
-        #expect(SettingsKey.defaultExtensions == Codec.all.flatMap(\.endings))
+        #expect(Settings().images.extensions == Codec.all.flatMap(\.endings))
     }
 
     @Test("each has a name of its own, and messages list them")

@@ -1,6 +1,7 @@
 import Catalogue
 import Foundation
 import Products
+import Settings
 import TestSupport
 import Testing
 import Watching
@@ -33,7 +34,7 @@ struct ReconcilePlanTests {
     {
         ReconcilePlan(
             scan: try scan(), images: images, embedded: embedded ?? [content], rules: "rules",
-            grouping: ProductGrouping(pattern: pattern))
+            grouping: try ProductGrouping(ProductPattern(tomlText: pattern)))
     }
 
     @Test("a photo that is as it was is not read")
@@ -112,7 +113,7 @@ struct WithheldRemovalTests {
         }
         var plan = ReconcilePlan(
             scan: scan, images: gone, embedded: [content], rules: "rules",
-            grouping: ProductGrouping(pattern: ""))
+            grouping: ProductGrouping(.none))
         let counterparts = plan.withholdRemovals(for: scan.photos)
         #expect(Set(counterparts.keys.map(\.text)) == ["new1.jpg", "new2.jpg"])
         #expect(Set(counterparts.values).isSubset(of: gone.map(\.path)))
@@ -130,7 +131,7 @@ struct WithheldRemovalTests {
             path: path, product: ProductID(of: path), stamp: scan.photos[0].stamp, state: .ready(content))
         let plan = ReconcilePlan(
             scan: scan, images: [known], embedded: [content], rules: "rules",
-            grouping: ProductGrouping(pattern: ""), finished: [path])
+            grouping: ProductGrouping(.none), finished: [path])
         #expect(plan.readings.map(\.reason) == [.changed])
     }
 }
