@@ -132,16 +132,18 @@ let package = Package(
             name: "SandboxProbe", dependencies: ["Sandbox"], path: "Tests/SandboxProbe", swiftSettings: room),
         .testTarget(name: "HouseTests", dependencies: ["TestSupport"], swiftSettings: room),
         .target(
-            name: "TestSupport", dependencies: ["Products"], path: "Tests/TestSupport", swiftSettings: room),
+            name: "TestSupport", dependencies: ["Products", "Files"], path: "Tests/TestSupport",
+            swiftSettings: room),
     ]
         // Words and tools that all rooms may use
         + rooms("Products", [.product(name: "Crypto", package: "swift-crypto")])
         + rooms("Threads", ["Products", "CLinux"])
         + rooms("StrictTOML", ["CTOMLPlusPlus"])
-        + rooms("Settings", ["Products", "StrictTOML"])
+        + rooms("Settings", ["Products", "StrictTOML", "Files"])
+        + rooms("Files", ["CLinux"])
         + rooms("Systemd", [log])
         // From the folder to a picture, a vector, neighbours
-        + rooms("Watching", ["Products", "Threads", "CInotifyTools", "CLinux"])
+        + rooms("Watching", ["Products", "Threads", "Files", "CInotifyTools", "CLinux"])
         + rooms(
             "Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"], tests: ["Settings"])
         + rooms("Sandbox", ["Products", "CSandbox"], tests: ["SandboxProbe"])
@@ -156,12 +158,12 @@ let package = Package(
             settings: [.unsafeFlags(["-O"], .when(configuration: .debug))])
         + rooms("Recommending", ["Products"])
         // What lasts, and what the shop writes and reads
-        + rooms("Catalogue", ["Products", "CLinux", grdb, sqlite])
+        + rooms("Catalogue", ["Products", "Files", "CLinux", grdb, sqlite])
         + rooms(
             "Tables",
-            ["Products", "Settings", "Sandbox", .product(name: "SwiftCSV", package: "SwiftCSV")])
+            ["Products", "Settings", "Sandbox", "Files", .product(name: "SwiftCSV", package: "SwiftCSV")])
         + rooms(
-            "Publishing", ["Products", "Settings", "CLinux"],
+            "Publishing", ["Products", "Settings", "Files"],
             resources: [
                 .embedInCode("Resources/gallery.html"), .embedInCode("Resources/similar-products.js"),
             ])

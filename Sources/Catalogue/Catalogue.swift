@@ -5,6 +5,7 @@
 // embedded twice. Whatever stops the program, the database holds a state from which the next run goes on:
 // each method that changes something is one transaction.
 
+import Files
 import Foundation
 import GRDB
 import GRDBSQLite
@@ -162,7 +163,8 @@ package final class Catalogue: Sendable {
     }
 
     func write<Value>(_ body: (Database) throws -> Value) throws(CatalogueError) -> Value {
-        try attempt(file) { try database.write(body) }
+        defer { StopPoint.pass("what follows a change of the catalogue") }
+        return try attempt(file) { try database.write(body) }
     }
 
     /// Writes what files are going to show: it is on the disk when this returns, with all that was written before, and a
@@ -176,6 +178,7 @@ package final class Catalogue: Sendable {
                 value = try body(database)
                 return .commit
             }
+            StopPoint.pass("what follows a durable change of the catalogue")
             return value!
         }
     }

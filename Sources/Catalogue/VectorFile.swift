@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Products
 import Synchronization
@@ -13,6 +14,7 @@ package final class VectorFile: Sendable {
     /// How many values a row has.
     package let rowLength: Int
     private let descriptor: Int32
+    private let calls: any FileCalls
     /// Of rows that were written and whose digest is not in the catalogue yet.
     private let written = Mutex<[Int: ContentDigest]>([:])
 
@@ -20,10 +22,15 @@ package final class VectorFile: Sendable {
     private static let ending = ".f32"
 
     /// Opens a model's file, and makes it where there is none.
-    package init(stateFolder: String, model: ModelNumber, dimension: Int) throws(CatalogueError) {
+    ///
+    /// - Parameter calls: those to the file system.
+    package init(
+        stateFolder: String, model: ModelNumber, dimension: Int, calls: any FileCalls = SystemFiles()
+    ) throws(CatalogueError) {
         file = "\(stateFolder)/\(Self.name(of: model))"
         rowLength = (dimension + 15) / 16 * 16
-        descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        self.calls = calls
+        descriptor = calls.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw .vectors(file: file, reason: Self.reason(errno)) }
     }
 
@@ -48,25 +55,14 @@ package final class VectorFile: Sendable {
     ///   - place: the row of it that the first goes to.
     package func read(_ slots: Range<Int>, into rows: inout [Float], at place: Int) throws(CatalogueError) {
         let bytesPerRow = rowLength * 4
-        let failure = rows.withUnsafeMutableBytes { bytes -> Int32 in
+        let failure = rows.withUnsafeMutableBytes { bytes -> Int32? in
             let wanted = UnsafeMutableRawBufferPointer(
                 rebasing: bytes[place * bytesPerRow..<(place + slots.count) * bytesPerRow])
-            var done = 0
-            while done < wanted.count {
-                let count = pread(
-                    descriptor, wanted.baseAddress! + done, wanted.count - done,
-                    off_t(slots.lowerBound * bytesPerRow + done))
-                if count < 0 && errno == EINTR { continue }
-                guard count >= 0 else { return errno }
-                guard count > 0 else {
-                    for index in done..<wanted.count { wanted[index] = 0 }
-                    return 0
-                }
-                done += count
-            }
-            return 0
+            let (count, failure) = calls.readAll(descriptor, wanted, at: slots.lowerBound * bytesPerRow)
+            if failure == nil { for index in count..<wanted.count { wanted[index] = 0 } }
+            return failure
         }
-        guard failure == 0 else { throw .vectors(file: file, reason: Self.reason(failure)) }
+        if let failure { throw .vectors(file: file, reason: Self.reason(failure)) }
     }
 
     /// Writes a slot's row. May be called from several threads.
@@ -74,22 +70,11 @@ package final class VectorFile: Sendable {
         let row = vector.values + [Float](repeating: 0, count: rowLength - vector.values.count)
         let digest = digest(of: row.span)
         written.withLock { $0[slot] = digest }
-        let failure = row.withUnsafeBytes { bytes -> Int32 in
-            var done = 0
-            while done < bytes.count {
-                let count = pwrite(
-                    descriptor, bytes.baseAddress! + done, bytes.count - done,
-                    off_t(slot * bytes.count + done))
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { return count < 0 ? errno : EIO }
-                done += count
-            }
-            return 0
-        }
+        let failure = row.withUnsafeBytes { calls.writeAll(descriptor, $0, at: slot * $0.count) }
         switch failure {
-        case 0: return
+        case nil: return
         case ENOSPC, EDQUOT: throw .full(file: file)
-        default: throw .vectors(file: file, reason: Self.reason(failure))
+        case .some(let number): throw .vectors(file: file, reason: Self.reason(number))
         }
     }
 

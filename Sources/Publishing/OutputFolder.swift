@@ -1,14 +1,14 @@
-import CLinux
+import Files
 import Glibc
 
-// The corresponding C functions are open, openat, mkdirat, renameat, unlinkat and syncfs. Every path is
-// walked part by part from the folder's own descriptor, without following links, so that nothing outside is
-// reached and no path is too long.
+// Every path is walked part by part from the folder's own descriptor, without following links, so that nothing
+// outside is reached and no path is too long.
 
 /// The output folder: reads, writes, renames and removes below it.
 struct OutputFolder: ~Copyable {
     let path: String
     let root: Folder
+    let files: any FileCalls
     /// The folder that was used last: neighbouring files lie in one.
     private var latest: (components: [String], folder: Folder)?
     private var stagingFolder: Folder?
@@ -17,23 +17,22 @@ struct OutputFolder: ~Copyable {
     static let staging = ".imgrec-agent-staging"
     private static let flushedOneByOne = 64
 
-    init(path: String) throws(PublishingError) {
+    init(path: String, files: any FileCalls) throws(PublishingError) {
         var made = ""
         for part in path.split(separator: "/") {
             made += "/\(part)"
-            guard mkdir(made, 0o755) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES else {
+            guard files.mkdir(made, 0o755) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES else {
                 throw .cannotWrite(path: made, errno: errno)
             }
         }
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = files.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { throw .cannotWrite(path: path, errno: errno) }
         let root = Folder(owning: descriptor)
         // Two agents with state folders of their own may have been given one output folder.
-        guard imgrec_lock(descriptor) == 0 else {
+        guard files.lock(descriptor) == 0 else {
             throw errno == EWOULDBLOCK ? .busy(folder: path) : .noLock(folder: path, errno: errno)
         }
-        self.path = path
-        self.root = root
+        (self.path, self.root, self.files) = (path, root, files)
     }
 
     /// Folders are walked to anew: somebody else may have removed them meanwhile.
@@ -42,13 +41,14 @@ struct OutputFolder: ~Copyable {
     /// Whether the path still leads to the folder that was opened.
     var isInPlace: Bool {
         var (opened, found) = (stat(), stat())
-        return fstat(root.descriptor, &opened) == 0 && stat(path, &found) == 0
+        return files.fstat(root.descriptor, &opened) == 0 && files.fstatat(AT_FDCWD, path, &found, 0) == 0
             && opened.st_dev == found.st_dev && opened.st_ino == found.st_ino
     }
 
     /// Whether there is anything in a folder.
     mutating func hasFiles(in component: String) throws(PublishingError) -> Bool {
-        !(try folder([component], create: false)?.names.isEmpty ?? true)
+        guard let folder = try folder([component], create: false) else { return false }
+        return !(try names(in: folder).isEmpty)
     }
 
     // MARK: Reading
@@ -58,27 +58,24 @@ struct OutputFolder: ~Copyable {
     /// - Parameter limit: where it is longer, only so many are read.
     mutating func read(_ components: [String], atMost limit: Int = .max) throws(PublishingError) -> [UInt8]? {
         guard let parent = try folder(components.dropLast(), create: false) else { return nil }
-        let file = openat(parent.descriptor, components.last!, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        let file = files.openat(
+            parent.descriptor, components.last!, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
             throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
         }
         defer { close(file) }
+        func failure(_ number: Int32) -> PublishingError {
+            .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: number)
+        }
         var status = stat()
-        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: EISDIR)
+        guard files.fstat(file, &status) == 0 else { throw failure(errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw failure(EISDIR) }
+        var number: Int32?
+        let bytes = [UInt8](unsafeUninitializedCapacity: min(limit, Int(status.st_size))) { buffer, count in
+            (count, number) = files.readAll(file, UnsafeMutableRawBufferPointer(buffer))
         }
-        let size = min(limit, Int(status.st_size))
-        var got = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            while got < size {
-                let step = Glibc.read(file, buffer.baseAddress! + got, size - got)
-                if step < 0 && errno == EINTR { continue }
-                if step <= 0 { break }
-                got += step
-            }
-            count = got
-        }
+        if let number { throw failure(number) }
         return bytes
     }
 
@@ -87,13 +84,15 @@ struct OutputFolder: ~Copyable {
     /// Removes what an interrupted run left aside.
     mutating func emptyStaging() throws(PublishingError) {
         guard let staging = try folder([Self.staging], create: false) else { return }
-        for name in staging.names { _ = unlinkat(staging.descriptor, name, 0) }
+        for name in try names(in: staging) {
+            _ = name.withName { files.unlinkat(staging.descriptor, $0, 0) }
+        }
     }
 
     mutating func removeStaging() throws(PublishingError) {
         stagingFolder = nil
         guard
-            unlinkat(root.descriptor, Self.staging, AT_REMOVEDIR) == 0 || errno == ENOENT
+            files.unlinkat(root.descriptor, Self.staging, AT_REMOVEDIR) == 0 || errno == ENOENT
                 || errno == ENOTEMPTY
         else {
             throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno)
@@ -114,18 +113,12 @@ struct OutputFolder: ~Copyable {
 
     /// Writes a file into an open folder of this one.
     func write(_ bytes: [UInt8], _ name: String, in parent: Folder) throws(PublishingError) {
-        let file = openat(
+        let file = files.openat(
             parent.descriptor, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
         defer { close(file) }
-        var written = 0
-        while written < bytes.count {
-            let step = bytes.withUnsafeBytes {
-                Glibc.write(file, $0.baseAddress! + written, bytes.count - written)
-            }
-            if step < 0 && errno == EINTR { continue }
-            guard step > 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
-            written += step
+        if let number = bytes.withUnsafeBytes({ files.writeAll(file, $0) }) {
+            throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: number)
         }
     }
 
@@ -133,14 +126,14 @@ struct OutputFolder: ~Copyable {
     /// the whole file system flushed, whatever else waits to be written there.
     func synchronize(_ names: [String]) throws(PublishingError) {
         guard let staging = stagingFolder, names.count <= Self.flushedOneByOne else {
-            guard syncfs(root.descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
+            guard files.syncfs(root.descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
             return
         }
         for name in names {
-            let file = openat(staging.descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+            let file = files.openat(staging.descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0)
             guard file >= 0 else { throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno) }
             defer { close(file) }
-            guard fdatasync(file) == 0 else {
+            guard files.fdatasync(file) == 0 else {
                 throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: errno)
             }
         }
@@ -151,7 +144,7 @@ struct OutputFolder: ~Copyable {
             throw .cannotWrite(path: "\(path)/\(Self.staging)", errno: ENOENT)
         }
         let parent = try folder(components.dropLast(), create: true)!
-        guard renameat(staging.descriptor, name, parent.descriptor, components.last!) == 0 else {
+        guard files.renameat(staging.descriptor, name, parent.descriptor, components.last!) == 0 else {
             throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
         }
     }
@@ -163,7 +156,7 @@ struct OutputFolder: ~Copyable {
         defer { latest = nil }
         var isRemoved = false
         if let parent = try folder(components.dropLast(), create: false) {
-            isRemoved = unlinkat(parent.descriptor, components.last!, 0) == 0
+            isRemoved = files.unlinkat(parent.descriptor, components.last!, 0) == 0
             guard isRemoved || errno == ENOENT else {
                 throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
             }
@@ -173,12 +166,12 @@ struct OutputFolder: ~Copyable {
         while let name = rest.popLast(), !rest.isEmpty {
             latest = nil
             guard let above = try folder(rest, create: false) else { continue }
-            guard unlinkat(above.descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { break }
+            guard files.unlinkat(above.descriptor, name, AT_REMOVEDIR) == 0 || errno == ENOENT else { break }
         }
         return isRemoved
     }
 
-    func removeIfEmpty(_ name: String) { unlinkat(root.descriptor, name, AT_REMOVEDIR) }
+    func removeIfEmpty(_ name: String) { _ = files.unlinkat(root.descriptor, name, AT_REMOVEDIR) }
 
     // MARK: Walking
 
@@ -187,24 +180,13 @@ struct OutputFolder: ~Copyable {
         let descriptor: Int32
         init(owning descriptor: Int32) { self.descriptor = descriptor }
         deinit { close(descriptor) }
+    }
 
-        /// What is in it, as the file system has the names.
-        var names: [[CChar]] {
-            guard let directory = fdopendir(dup(descriptor)) else { return [] }
-            defer { closedir(directory) }
-            rewinddir(directory)  // the copy of a descriptor shares its position
-            var names: [[CChar]] = []
-            while let entry = readdir(directory) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) {
-                        Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
-                    }
-                }
-                let text = name.dropLast()
-                if text != [46] && text != [46, 46] { names.append(name) }  // not . and ..
-            }
-            return names
-        }
+    /// What is in a folder, as the file system has the names.
+    func names(in folder: Folder) throws(PublishingError) -> [[UInt8]] {
+        let (names, number) = files.names(in: folder.descriptor)
+        if let number { throw .cannotWrite(path: path, errno: number) }
+        return names
     }
 
     /// The folder at a path, or nil where there is none and none is to be made.
@@ -217,11 +199,12 @@ struct OutputFolder: ~Copyable {
         }
         var current = root
         for component in components {
-            guard !create || mkdirat(current.descriptor, component, 0o755) == 0 || errno == EEXIST else {
+            guard !create || files.mkdirat(current.descriptor, component, 0o755) == 0 || errno == EEXIST
+            else {
                 throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)
             }
-            let next = openat(
-                current.descriptor, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            let next = files.openat(
+                current.descriptor, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
             guard next >= 0 else {
                 if !create && errno == ENOENT { return nil }
                 throw .cannotWrite(path: "\(path)/\(components.joined(separator: "/"))", errno: errno)

@@ -4,6 +4,7 @@
 // whose bytes would not change is not touched; the index is written last; no file is written or removed outside
 // the output folder, whatever a product is called; and a folder with files of somebody else's is refused.
 
+import Files
 import Foundation
 import Products
 
@@ -49,13 +50,15 @@ package final class Publisher {
 
     /// Opens the output folder, makes it where it is missing, and removes what an interrupted run left aside.
     ///
-    /// - Parameter usuallyStaged: how many files wait between being written aside and being renamed.
+    /// - Parameters:
+    ///   - usuallyStaged: how many files wait between being written aside and being renamed.
+    ///   - files: the calls to the file system.
     /// - Throws: `PublishingError`, among others where the folder holds files of somebody else's.
     package init(
         folder path: String, model: String, form: OutputForm, known: KnownOutput,
-        usuallyStaged: Int = usuallyStaged
+        usuallyStaged: Int = usuallyStaged, files: any FileCalls = SystemFiles()
     ) throws(PublishingError) {
-        var folder = try OutputFolder(path: path)
+        var folder = try OutputFolder(path: path, files: files)
         try known.removeLeftovers(in: &folder, form)
         let found = try OutputInventory(&folder, model: model, form: form, known)
         self.folder = folder
@@ -241,12 +244,21 @@ package final class Publisher {
 
     /// Writes bytes aside if they are not those on disk. Returns whether it did.
     private func stage(_ bytes: [UInt8], at path: [String]) throws(PublishingError) -> Bool {
-        if try folder.read(path, atMost: bytes.count + 1) == bytes { return false }
+        if try isOnDisk(bytes, at: path) { return false }
         stagedCount += 1
         let name = "\(stagedCount)"
         try folder.writeStaged(name, bytes)
         staged.append((name, path))
         return true
+    }
+
+    /// A file that the disk cannot read any more is not these bytes: another takes its place.
+    private func isOnDisk(_ bytes: [UInt8], at path: [String]) throws(PublishingError) -> Bool {
+        do throws(PublishingError) {
+            return try folder.read(path, atMost: bytes.count + 1) == bytes
+        } catch .cannotWrite(_, EIO) {
+            return false
+        }
     }
 
     /// Flushes the staged files to the disk together, then renames them: a file that has its name has its bytes,

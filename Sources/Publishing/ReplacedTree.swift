@@ -1,4 +1,4 @@
-import CLinux
+import Files
 import Glibc
 import Products
 
@@ -23,10 +23,10 @@ extension OutputFolder {
         _ = try folder(Self.tree, create: true)
         _ = try folder([OutputPath.folder], create: true)
         guard let staging = try folder([Self.staging], create: false) else { return false }
-        guard syncfs(root.descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
+        guard files.syncfs(root.descriptor) == 0 else { throw .cannotWrite(path: path, errno: errno) }
         forgetLatest()
         guard
-            imgrec_exchange(root.descriptor, OutputPath.folder, staging.descriptor, OutputPath.folder) == 0
+            files.exchange(root.descriptor, OutputPath.folder, staging.descriptor, OutputPath.folder) == 0
         else {
             switch errno {
             case EINVAL, ENOSYS, EOPNOTSUPP, EPERM, EXDEV: return false
@@ -42,7 +42,7 @@ extension OutputFolder {
             let to = try folder(document.components.dropLast(), create: true)
         else { return }
         let name = document.components.last!
-        guard renameat(from.descriptor, name, to.descriptor, name) == 0 else {
+        guard files.renameat(from.descriptor, name, to.descriptor, name) == 0 else {
             throw .cannotWrite(path: "\(path)/\(document.relative)", errno: errno)
         }
     }
@@ -55,24 +55,26 @@ extension OutputFolder {
             let staging = try folder([Self.staging], create: false)
         else { return }
         try retire(tree, below: [OutputPath.folder], isOurs)
-        _ = unlinkat(staging.descriptor, OutputPath.folder, AT_REMOVEDIR)
+        _ = files.unlinkat(staging.descriptor, OutputPath.folder, AT_REMOVEDIR)
     }
 
     private mutating func retire(
         _ tree: Folder, below components: [String], _ isOurs: (FileName) -> Bool
     ) throws(PublishingError) {
-        for name in tree.names {
-            let text = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-            let inner = openat(tree.descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        for name in try names(in: tree) {
+            let text = String(decoding: name, as: UTF8.self)
+            let inner = name.withName {
+                files.openat(tree.descriptor, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+            }
             if inner >= 0 {
                 try retire(Folder(owning: inner), below: components + [text], isOurs)
-                _ = unlinkat(tree.descriptor, name, AT_REMOVEDIR)
+                _ = name.withName { files.unlinkat(tree.descriptor, $0, AT_REMOVEDIR) }
                 continue
             }
             if isOurs(FileName(text: (components + [text]).joined(separator: "/"))) {
-                unlinkat(tree.descriptor, name, 0)
+                _ = name.withName { files.unlinkat(tree.descriptor, $0, 0) }
             } else if let place = try folder(components, create: true) {
-                _ = imgrec_rename_if_free(tree.descriptor, name, place.descriptor, name)
+                _ = name.withName { files.renameIfFree(tree.descriptor, $0, place.descriptor, $0) }
             }
         }
     }

@@ -172,11 +172,7 @@ package final class AgentService: Service {
                 ask(ReconcileRequest(allowsMassRemoval: false) { _ in })
                 return log.notice("the settings are as they were")
             }
-            guard new.runtimeFolder == old.runtimeFolder,
-                new.digest(of: .restart) == old.digest(of: .restart)
-            else {
-                throw ServiceError.needsRestart
-            }
+            guard !new.needsRestart(since: old) else { throw ServiceError.needsRestart }
             // What can be known before the old loop is given up.
             try await checkStart(new)
             await replace(with: new, old: old)

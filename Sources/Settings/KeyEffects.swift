@@ -44,6 +44,11 @@ extension Settings {
             .joined(separator: " and ")
     }
 
+    /// Whether an agent that runs with other settings has to be restarted. The runtime folder may be one that another setting makes.
+    package func needsRestart(since other: Settings) -> Bool {
+        runtimeFolder != other.runtimeFolder || digest(of: .restart) != other.digest(of: .restart)
+    }
+
     /// Of the settings with one of these effects and their values.
     package func digest(of effects: KeyEffects) -> ContentDigest {
         let lines = keys.filter { !$0.definition.effects.isDisjoint(with: effects) }.map {

@@ -2,6 +2,7 @@
 // change makes the agent do again, and its explanation. The commented file that `imgrec-agent init` writes, what
 // `imgrec-agent settings` prints and the page about settings are made from the same properties.
 
+import Files
 import Foundation
 import Products
 import StrictTOML
@@ -33,11 +34,16 @@ package struct Settings: TOMLSection {
     package init() {}
 
     /// Reads and checks a settings file. Relative folders are relative to the file.
-    package init(file: String) throws(SettingsError) {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw FileManager.default.fileExists(atPath: file) ? .unreadable(file: file) : .noFile(file: file)
+    ///
+    /// - Parameter files: the calls to the file system.
+    package init(file: String, files: any FileCalls = SystemFiles()) throws(SettingsError) {
+        let (bytes, failure) = files.contents(ofFile: file)
+        switch failure {
+        case nil: break
+        case ENOENT, ENOTDIR: throw .noFile(file: file)
+        case .some(let number): throw .unreadable(file: file, errno: number)
         }
-        guard let text = String(validating: data, as: UTF8.self) else { throw .unreadable(file: file) }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .notText(file: file) }
         try self.init(text, file: file)
     }
 

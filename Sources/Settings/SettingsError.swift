@@ -15,7 +15,8 @@ package enum SettingsError: ExplainedError, Hashable {
     }
 
     case noFile(file: String)
-    case unreadable(file: String)
+    case unreadable(file: String, errno: Int32)
+    case notText(file: String)
     case toml(TOMLError)
     case badWeights(file: String, line: Int?, models: Int)
     case overlappingFolders(file: String, Folder, Folder)
@@ -26,10 +27,12 @@ package enum SettingsError: ExplainedError, Hashable {
             .init(
                 "there is no settings file \(file)",
                 remedy: "Write one with 'imgrec-agent init --config \(file)'.", .noInput)
-        case .unreadable(let file):
+        case .unreadable(let file, let number):
             .init(
-                "the settings file \(file) cannot be read",
-                remedy: "Check its permissions, and that it is UTF-8 text.", .settings)
+                "the settings file \(file) cannot be read: \(errnoText(number))",
+                remedy: "Check its permissions and its disk.", .settings)
+        case .notText(let file):
+            .init("the settings file \(file) is not UTF-8 text", remedy: "Save it as UTF-8.", .settings)
         case .toml(let error):
             .init(error.sentence, remedy: error.remedy, .settings)
         case .badWeights(let file, let line, let models):

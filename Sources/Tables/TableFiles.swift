@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Products
 import Sandbox
@@ -15,17 +16,24 @@ package protocol TableFiles: Sendable {
 
 /// For commands: whoever waits for them can end them.
 package struct DirectTableFiles: TableFiles {
-    package init() {}
+    private let files: any FileCalls
 
-    package func stamp(of file: String) -> FileStamp? { FileStamp(ofFile: file) }
+    /// - Parameter files: the calls to the file system.
+    package init(files: any FileCalls = SystemFiles()) { self.files = files }
+
+    package func stamp(of file: String) -> FileStamp? {
+        var status = Glibc.stat()
+        guard files.fstatat(AT_FDCWD, file, &status, 0) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
+        return FileStamp(status)
+    }
 
     package func contents(of file: String) -> (stamp: FileStamp, bytes: Data)? {
         // Taken first: a change while it is read is noticed later.
-        guard let stamp = FileStamp(ofFile: file), let bytes = FileManager.default.contents(atPath: file)
-        else {
-            return nil
-        }
-        return (stamp, bytes)
+        guard let stamp = stamp(of: file) else { return nil }
+        let (bytes, failure) = files.contents(ofFile: file)
+        return failure == nil ? (stamp, Data(bytes)) : nil
     }
 }
 
@@ -109,13 +117,6 @@ extension FileStamp {
 
     /// Whether somebody may still be writing the table.
     package var isYoungTable: Bool { isYoung(within: Self.youngTable) }
-
-    /// Of the file that a path leads to now; nil where there is none.
-    fileprivate init?(ofFile path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        self.init(status)
-    }
 
     fileprivate init(_ stamp: FileWorker.Stamp) {
         self.init(bytes: stamp.bytes, seconds: stamp.seconds, nanoseconds: stamp.nanoseconds)

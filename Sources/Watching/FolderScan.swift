@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import Products
 
@@ -46,29 +47,33 @@ package struct FolderScan: Sendable {
     /// - Parameters:
     ///   - folder: absolute path; may itself be a link.
     ///   - filter: what is passed over.
+    ///   - files: the calls to the file system.
     ///   - progress: called now and then, on the calling thread: a large folder on a slow disk takes minutes.
     package init(
-        of folder: String, filter: PhotoFilter, progress: @escaping @Sendable () -> Void = {}
+        of folder: String, filter: PhotoFilter, files: any FileCalls = SystemFiles(),
+        progress: @escaping @Sendable () -> Void = {}
     ) throws(FolderScanError) {
         self.filter = filter
+        self.files = files
         self.progress = progress
         root = folder
-        let descriptor = try Self.open(folder)
-        rootDescriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-        defer { close(rootDescriptor) }
+        let descriptor = try open(folder)
+        defer { close(descriptor) }
+        rootDescriptor = descriptor
         try list([], descriptor)
         sort()
     }
 
     /// Looks at some places of a folder: photos, or folders with all below them.
     package init(
-        of folder: String, at paths: [ImagePath], filter: PhotoFilter,
+        of folder: String, at paths: [ImagePath], filter: PhotoFilter, files: any FileCalls = SystemFiles(),
         progress: @escaping @Sendable () -> Void = {}
     ) throws(FolderScanError) {
         self.filter = filter
+        self.files = files
         self.progress = progress
         root = folder
-        let descriptor = try Self.open(folder)
+        let descriptor = try open(folder)
         defer { close(descriptor) }
         rootDescriptor = descriptor
         let wanted = Set(paths.map(\.name.bytes))
@@ -79,14 +84,15 @@ package struct FolderScan: Sendable {
     }
 
     private let filter: PhotoFilter
+    private let files: any FileCalls
     private let root: String
     /// Of the image folder, while it is being walked through.
     private var rootDescriptor: Int32 = -1
     private let progress: @Sendable () -> Void
     private var noted = 0
 
-    private static func open(_ folder: String) throws(FolderScanError) -> Int32 {
-        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    private func open(_ folder: String) throws(FolderScanError) -> Int32 {
+        let descriptor = files.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { throw FolderScanError(folder: folder, errno: errno) }
         return descriptor
     }
@@ -107,12 +113,12 @@ package struct FolderScan: Sendable {
         defer { close(current) }
         for way in Self.ancestors(of: path) {
             guard filter.admits(way) else { return }
-            let next = Self.openFolder(Self.name(of: way), in: current)
+            let next = openFolder(Self.name(of: way), in: current)
             guard next >= 0 else {
                 switch errno {
                 case ENOENT: return
                 case ENOTDIR, ELOOP:
-                    if Self.isFolder(Self.name(of: way), in: current) {
+                    if isFolder(Self.name(of: way), in: current) {
                         append(Obstacle.Reason.linkInsteadOfFolder, way)
                     }
                     return
@@ -131,27 +137,14 @@ package struct FolderScan: Sendable {
     /// deep, however many folders it has.
     private mutating func list(_ path: [UInt8], _ descriptor: Int32) throws(FolderScanError) {
         folderCount += 1
-        guard let directory = fdopendir(descriptor) else {
-            close(descriptor)
-            throw FolderScanError(folder: root, errno: errno)
-        }
-        defer { closedir(directory) }
+        let (names, failure) = files.names(in: descriptor)
+        if let failure { try obstruct(path, failure) }
         var folders: [[UInt8]] = []
-        while true {
-            errno = 0
-            guard let entry = readdir(directory) else {
-                if errno != 0 { try obstruct(path, errno) }
-                break
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: UInt8.self, capacity: 256) {
-                    Array(UnsafeBufferPointer(start: $0, count: strlen($0)))
-                }
-            }
+        for name in names {
             let full = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
-            guard try note(full, in: dirfd(directory), &folders) else { return }
+            guard try note(full, in: descriptor, &folders) else { return }
         }
-        for folder in folders { try enter(folder, in: dirfd(directory)) }
+        for folder in folders { try enter(folder, in: descriptor) }
     }
 
     /// Notes one entry of a folder.
@@ -165,7 +158,7 @@ package struct FolderScan: Sendable {
         noted += 1
         if noted % 256 == 0 { progress() }
         var status = stat()
-        guard Self.withPath(name, { fstatat(folder, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+        guard name.withName({ files.fstatat(folder, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
             if errno == ENOENT { return true }  // gone since it was listed
             // A folder that may be listed but not looked into: what is in it is not known.
             try obstruct(Self.ancestors(of: path).last ?? [], errno)
@@ -178,7 +171,7 @@ package struct FolderScan: Sendable {
         case S_IFREG where hasPhotoName:
             photos.append(
                 Photo(path: imagePath, stamp: FileStamp(status), hasOtherNames: status.st_nlink > 1))
-        case S_IFLNK where Self.isFolder(name, in: folder):
+        case S_IFLNK where isFolder(name, in: folder):
             append(.linkInsteadOfFolder, path)
         case S_IFLNK where hasPhotoName && filter.followsLinks:
             follow(path, imagePath)
@@ -194,11 +187,11 @@ package struct FolderScan: Sendable {
 
     /// A link with a photo's name, followed inside the image folder.
     private mutating func follow(_ path: [UInt8], _ imagePath: ImagePath) {
-        let target = Self.withPath(path) { imgrec_find_beneath(rootDescriptor, $0, 1) }
+        let target = path.withName { imgrec_find_beneath(rootDescriptor, $0, 1) }
         guard target >= 0 else { return append(errno == EXDEV ? .linkLeadsOut : .linkToNoPhoto, path) }
         defer { close(target) }
         var status = stat()
-        guard fstat(target, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard files.fstat(target, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             return append(.linkToNoPhoto, path)
         }
         photos.append(Photo(path: imagePath, stamp: FileStamp(status), hasOtherNames: true))
@@ -207,8 +200,9 @@ package struct FolderScan: Sendable {
     private mutating func enter(_ path: [UInt8], in folder: Int32) throws(FolderScanError) {
         // Nothing below could be opened by its path, and the walk would go as deep as somebody has nested.
         guard path.count < Int(PATH_MAX) else { return try obstruct(path, ENAMETOOLONG) }
-        let child = Self.openFolder(Self.name(of: path), in: folder)
+        let child = openFolder(Self.name(of: path), in: folder)
         if child >= 0 {
+            defer { close(child) }
             try list(path, child)
         } else if errno != ENOENT {
             try obstruct(path, errno)
@@ -232,18 +226,15 @@ package struct FolderScan: Sendable {
         Array(path[(path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...])
     }
 
-    private static func withPath<Value>(_ name: [UInt8], _ body: (UnsafePointer<CChar>) -> Value) -> Value {
-        (name + [0]).withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
-    }
-
-    private static func openFolder(_ name: [UInt8], in folder: Int32) -> Int32 {
-        withPath(name) { openat(folder, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+    private func openFolder(_ name: [UInt8], in folder: Int32) -> Int32 {
+        name.withName { files.openat(folder, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
     }
 
     /// Whether a name leads to a folder, through a link or not.
-    private static func isFolder(_ name: [UInt8], in folder: Int32) -> Bool {
+    private func isFolder(_ name: [UInt8], in folder: Int32) -> Bool {
         var status = stat()
-        return withPath(name) { fstatat(folder, $0, &status, 0) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return name.withName { files.fstatat(folder, $0, &status, 0) } == 0
+            && status.st_mode & S_IFMT == S_IFDIR
     }
 }
 

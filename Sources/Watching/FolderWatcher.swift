@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Products
 import Synchronization
@@ -62,6 +63,7 @@ package final class FolderWatcher: Sendable {
     private let filter: PhotoFilter
     private let pollInterval: Duration
     private let reconcileInterval: Duration
+    private let files: any FileCalls
     private let onChange: @Sendable (FolderHint) -> Void
     private let shared = Mutex(State())
     private let isStopping = Atomic(false)
@@ -69,12 +71,14 @@ package final class FolderWatcher: Sendable {
 
     /// - Parameters:
     ///   - folder: absolute path; may itself be a link.
+    ///   - files: the calls to the file system.
     ///   - onChange: called on the watcher's thread; must not wait.
     package init(
         folder: String, filter: PhotoFilter, pollInterval: Duration, reconcileInterval: Duration,
-        onChange: @escaping @Sendable (FolderHint) -> Void
+        files: any FileCalls = SystemFiles(), onChange: @escaping @Sendable (FolderHint) -> Void
     ) {
         self.folder = folder
+        self.files = files
         self.filter = filter
         self.pollInterval = pollInterval
         self.reconcileInterval = reconcileInterval
@@ -91,7 +95,8 @@ package final class FolderWatcher: Sendable {
         let isSet = DispatchSemaphore(value: 0)
         let started = try OwnThread("watcher") { [self] in
             var watch = Watch(
-                folder, filter, pollInterval: pollInterval, reconcileInterval: reconcileInterval, onChange,
+                folder, filter, pollInterval: pollInterval, reconcileInterval: reconcileInterval,
+                files: files, onChange,
                 isStopping: { [self] in isStopping.load(ordering: .relaxed) },
                 update: { [self] change in shared.withLock { change(&$0) } })
             watch.begin()
@@ -119,6 +124,7 @@ private struct Watch: ~Copyable {
     private let filter: PhotoFilter
     private let pollInterval: Duration
     private let reconcileInterval: Duration
+    private let files: any FileCalls
     private let onChange: @Sendable (FolderHint) -> Void
     private let isStopping: () -> Bool
     private let update: ((inout FolderWatcher.State) -> Void) -> Void
@@ -151,13 +157,15 @@ private struct Watch: ~Copyable {
 
     init(
         _ folder: String, _ filter: PhotoFilter, pollInterval: Duration, reconcileInterval: Duration,
-        _ onChange: @escaping @Sendable (FolderHint) -> Void, isStopping: @escaping () -> Bool,
+        files: any FileCalls, _ onChange: @escaping @Sendable (FolderHint) -> Void,
+        isStopping: @escaping () -> Bool,
         update: @escaping ((inout FolderWatcher.State) -> Void) -> Void
     ) {
         self.folder = folder
         self.filter = filter
         self.pollInterval = pollInterval
         self.reconcileInterval = reconcileInterval
+        self.files = files
         self.onChange = onChange
         self.isStopping = isStopping
         self.update = update
@@ -181,7 +189,7 @@ private struct Watch: ~Copyable {
         }
         // What is mounted from here on is noticed.
         mounts.update()
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = openRoot()
         if descriptor >= 0 { watch([], descriptor, on: nil) }
         (nextPoll, nextLook) = (.now + pollInterval, .now + reconcileInterval)
         nextCheck = .now + Self.checkInterval
@@ -276,8 +284,8 @@ private struct Watch: ~Copyable {
     private mutating func checkRoot() {
         var status = stat()
         // Opened, for a folder that may not be read is as good as none.
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        let isThere = descriptor >= 0 && fstat(descriptor, &status) == 0
+        let descriptor = openRoot()
+        let isThere = descriptor >= 0 && files.fstat(descriptor, &status) == 0
         if descriptor >= 0 { close(descriptor) }
         let entry = root.flatMap { tree[$0] }
         if isThere, let entry, entry.inode == UInt(status.st_ino), entry.device == UInt(status.st_dev) {
@@ -303,13 +311,9 @@ private struct Watch: ~Copyable {
     /// Watches the folder at a path and all below, walking to it without following links.
     private mutating func watchFolder(at path: [UInt8]) {
         guard filter.admitsWay(to: path) else { return }
-        var current = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        var current = openRoot()
         for part in path.split(separator: UInt8(ascii: "/")) where current >= 0 {
-            let next = (Array(part) + [0]).withUnsafeBytes {
-                openat(
-                    current, $0.baseAddress!.assumingMemoryBound(to: CChar.self),
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            }
+            let next = openFolder(Array(part), in: current)
             close(current)
             current = next
         }
@@ -334,13 +338,10 @@ private struct Watch: ~Copyable {
     ///   - descriptor: of the folder; closed afterwards.
     ///   - device: that of the folder above; nil where it is not known.
     private mutating func watch(_ path: [UInt8], _ descriptor: Int32, on device: UInt?) {
-        guard queue != nil, let directory = fdopendir(descriptor) else {
-            close(descriptor)
-            return
-        }
-        defer { closedir(directory) }
+        defer { close(descriptor) }
+        guard queue != nil else { return }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return }
+        guard files.fstat(descriptor, &status) == 0 else { return noteUnwatched(path, errno) }
         let own = UInt(status.st_dev)
         if own != device, let kind = FileSystem.remoteKind(of: descriptor), !isBelowRemote(path) {
             remote[path] = kind
@@ -358,26 +359,12 @@ private struct Watch: ~Copyable {
             leaveUnwatched(path, error.errno)
             return
         }
-        var names: [[UInt8]] = []
-        while let entry = readdir(directory) {
-            guard entry.pointee.d_type == UInt8(DT_DIR) || entry.pointee.d_type == UInt8(DT_UNKNOWN) else {
-                continue
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: UInt8.self, capacity: 256) {
-                    Array(UnsafeBufferPointer(start: $0, count: strlen($0)))
-                }
-            }
-            names.append(name)
-        }
+        let (names, failure) = files.names(in: descriptor) { $0 == UInt8(DT_DIR) || $0 == UInt8(DT_UNKNOWN) }
+        if let failure { noteUnwatched(path, failure) }
         for name in names {
             let child = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
             guard filter.admits(child), child.count < Int(PATH_MAX) else { continue }
-            let opened = (name + [0]).withUnsafeBytes {
-                openat(
-                    descriptor, $0.baseAddress!.assumingMemoryBound(to: CChar.self),
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            }
+            let opened = openFolder(name, in: descriptor)
             if opened >= 0 { watch(child, opened, on: own) } else { noteUnwatched(child, errno) }
         }
     }
@@ -428,11 +415,8 @@ private struct Watch: ~Copyable {
 
     private func isStillAt(_ entry: WatchedTree.Entry) -> Bool {
         var status = stat()
-        let path = Array(folder.utf8) + [UInt8(ascii: "/")] + entry.path + [0]
-        let isThere = path.withUnsafeBytes {
-            lstat($0.baseAddress!.assumingMemoryBound(to: CChar.self), &status) == 0
-        }
-        return isThere && UInt(status.st_ino) == entry.inode && UInt(status.st_dev) == entry.device
+        return look(at: entry.path, &status) && UInt(status.st_ino) == entry.inode
+            && UInt(status.st_dev) == entry.device
     }
 
     /// Something happened to a folder in a watched folder.
@@ -487,10 +471,20 @@ private struct Watch: ~Copyable {
 
     private func isLink(_ path: [UInt8]) -> Bool {
         var status = stat()
-        let full = Array(folder.utf8) + [UInt8(ascii: "/")] + path + [0]
-        return full.withUnsafeBytes {
-            lstat($0.baseAddress!.assumingMemoryBound(to: CChar.self), &status) == 0
-        } && status.st_mode & S_IFMT == S_IFLNK
+        return look(at: path, &status) && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// Whether there is something at a path; a link is something itself.
+    private func look(at path: [UInt8], _ status: inout stat) -> Bool {
+        (Array(folder.utf8) + [UInt8(ascii: "/")] + path).withName {
+            files.fstatat(AT_FDCWD, $0, &status, AT_SYMLINK_NOFOLLOW) == 0
+        }
+    }
+
+    private func openRoot() -> Int32 { files.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+
+    private func openFolder(_ name: [UInt8], in folder: Int32) -> Int32 {
+        name.withName { files.openat(folder, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
     }
 
     /// Reports were lost: everything is watched anew, after a pause that doubles while it happens again and again.
