@@ -173,7 +173,7 @@ let package = Package(
             [
                 "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
                 "Embedder", "Neighbours", "Recommending", "Catalogue", "Tables", "Publishing",
-            ], tests: ["StrictTOML"])
+            ], tests: ["StrictTOML", grdb])
         + rooms(
             "Hooking",
             [

@@ -163,8 +163,14 @@ package final class Catalogue: Sendable {
     }
 
     func write<Value>(_ body: (Database) throws -> Value) throws(CatalogueError) -> Value {
-        defer { StopPoint.pass("what follows a change of the catalogue") }
-        return try attempt(file) { try database.write(body) }
+        try attempt(file) { try change(body) }
+    }
+
+    /// One transaction. Throws what the body and the database throw.
+    func change<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        let value = try database.write(body)
+        StopPoint.pass("what follows a change of the catalogue")
+        return value
     }
 
     /// Writes what files are going to show: it is on the disk when this returns, with all that was written before, and a

@@ -126,7 +126,7 @@ extension Catalogue {
     /// Writes, with a body that may give up; nothing is written then.
     func writing(_ body: (Database) throws -> Void) throws {
         do {
-            try database.write(body)
+            try change(body)
         } catch let passed as Passed {
             // What the body did with the database itself is the catalogue's trouble all the same.
             throw (passed.error as? DatabaseError).map { CatalogueError(file: file, $0) } ?? passed.error

@@ -8,7 +8,7 @@ import Testing
 struct StopPointTests {
     enum Work: String, CaseIterable, CustomTestStringConvertible {
         case firstRun = "a first run"
-        case photosCome = "photos that come, change and are renamed"
+        case photosCome = "an import: photos that come, change and are renamed"
         case photosGo = "photos that go"
         case otherModel = "another picture for the model"
         case otherLayout = "files in folders by their digest, with the component"
