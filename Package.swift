@@ -171,7 +171,8 @@ let package = Package(
         + rooms(
             "Reconciling",
             [
-                "Products", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading", "Embedding",
+                "Products", "Files", "Settings", "Watching", "Imaging", "Sandbox", "PhotoReading",
+                "Embedding",
                 "Embedder", "Neighbours", "Recommending", "Catalogue", "Tables", "Publishing",
             ], tests: ["StrictTOML", grdb])
         + rooms(

@@ -33,11 +33,12 @@ static ssize_t path_of(int descriptor, char *path) {
     return readlink(link, path, PATH_MAX);
 }
 
-// Whether `found` lies below `folder`, and where links are not to be followed, at `path` exactly.
+// Whether `found` lies below `folder`, and where links are not to be followed, at `path` exactly; -1 with errno where that cannot
+// be told.
 static int is_beneath(int folder, const char *path, int found, int follows_links) {
     char outer[PATH_MAX], inner[PATH_MAX];
     ssize_t outer_length = path_of(folder, outer), inner_length = path_of(found, inner);
-    if (outer_length < 0 || inner_length < 0) return 0;
+    if (outer_length < 0 || inner_length < 0) return -1;
     if (outer_length == 1) outer_length = 0;  // the root folder ends in a slash, others do not
     if (inner_length <= outer_length || memcmp(outer, inner, (size_t)outer_length) != 0 || inner[outer_length] != '/') return 0;
     size_t rest = (size_t)(inner_length - outer_length - 1);
@@ -47,8 +48,13 @@ static int is_beneath(int folder, const char *path, int found, int follows_links
 int imgrec_find_beneath(int folder, const char *path, int follows_links) {
     // openat2(2) would do this, but systemd's RestrictSUIDSGID= forbids it.
     int found = openat(folder, path, O_PATH | O_CLOEXEC | (follows_links ? 0 : O_NOFOLLOW));
-    if (found < 0 || is_beneath(folder, path, found, follows_links)) return found;
+    if (found < 0) return -1;
+    int is_there = is_beneath(folder, path, found, follows_links);
+    if (is_there == 1) return found;
+    int number = errno;
     close(found);
+    errno = number;
+    if (is_there < 0) return -1;
     // It may have been renamed between the two.
     errno = faccessat(folder, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? EXDEV : ENOENT;
     return -1;

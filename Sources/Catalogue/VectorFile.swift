@@ -14,7 +14,7 @@ package final class VectorFile: Sendable {
     /// How many values a row has.
     package let rowLength: Int
     private let descriptor: Int32
-    private let calls: any FileCalls
+    private let files: any FileCalls
     /// Of rows that were written and whose digest is not in the catalogue yet.
     private let written = Mutex<[Int: ContentDigest]>([:])
 
@@ -23,14 +23,14 @@ package final class VectorFile: Sendable {
 
     /// Opens a model's file, and makes it where there is none.
     ///
-    /// - Parameter calls: those to the file system.
+    /// - Parameter files: the calls to the file system.
     package init(
-        stateFolder: String, model: ModelNumber, dimension: Int, calls: any FileCalls = SystemFiles()
+        stateFolder: String, model: ModelNumber, dimension: Int, files: any FileCalls = SystemFiles()
     ) throws(CatalogueError) {
         file = "\(stateFolder)/\(Self.name(of: model))"
         rowLength = (dimension + 15) / 16 * 16
-        self.calls = calls
-        descriptor = calls.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        self.files = files
+        descriptor = files.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw .vectors(file: file, reason: Self.reason(errno)) }
     }
 
@@ -58,7 +58,7 @@ package final class VectorFile: Sendable {
         let failure = rows.withUnsafeMutableBytes { bytes -> Int32? in
             let wanted = UnsafeMutableRawBufferPointer(
                 rebasing: bytes[place * bytesPerRow..<(place + slots.count) * bytesPerRow])
-            let (count, failure) = calls.readAll(descriptor, wanted, at: slots.lowerBound * bytesPerRow)
+            let (count, failure) = files.readAll(descriptor, wanted, at: slots.lowerBound * bytesPerRow)
             if failure == nil { for index in count..<wanted.count { wanted[index] = 0 } }
             return failure
         }
@@ -70,7 +70,7 @@ package final class VectorFile: Sendable {
         let row = vector.values + [Float](repeating: 0, count: rowLength - vector.values.count)
         let digest = digest(of: row.span)
         written.withLock { $0[slot] = digest }
-        let failure = row.withUnsafeBytes { calls.writeAll(descriptor, $0, at: slot * $0.count) }
+        let failure = row.withUnsafeBytes { files.writeAll(descriptor, $0, at: slot * $0.count) }
         switch failure {
         case nil: return
         case ENOSPC, EDQUOT: throw .full(file: file)

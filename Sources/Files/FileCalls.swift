@@ -13,6 +13,8 @@ package protocol FileCalls: Sendable {
     func pread(_ file: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int, _ offset: Int) -> Int
     func fstat(_ file: Int32, _ status: inout stat) -> Int32
     func fstatat(_ folder: Int32, _ name: UnsafePointer<CChar>, _ status: inout stat, _ flags: Int32) -> Int32
+    /// See `imgrec_find_beneath`.
+    func findBeneath(_ folder: Int32, _ path: UnsafePointer<CChar>, followsLinks: Bool) -> Int32
     /// fdopendir(3); nil where it fails, and then the descriptor stays open.
     func fdopendir(_ folder: Int32) -> OpaquePointer?
     /// readdir(3); nil at the end, with errno 0, and where it fails.
@@ -71,6 +73,10 @@ package struct SystemFiles: FileCalls {
         _ folder: Int32, _ name: UnsafePointer<CChar>, _ status: inout stat, _ flags: Int32
     ) -> Int32 {
         Glibc.fstatat(folder, name, &status, flags)
+    }
+
+    package func findBeneath(_ folder: Int32, _ path: UnsafePointer<CChar>, followsLinks: Bool) -> Int32 {
+        imgrec_find_beneath(folder, path, followsLinks ? 1 : 0)
     }
 
     package func fdopendir(_ folder: Int32) -> OpaquePointer? { Glibc.fdopendir(folder) }

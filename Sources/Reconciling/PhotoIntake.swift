@@ -36,6 +36,7 @@ struct PhotoIntake {
         self.rules = rules
         self.isStored = isStored
         images = plan.regrouped
+        (keptFailures, failures) = (plan.keptFailures, plan.keptFailures)
         for (record, previous) in plan.obstructed { fail(record, previous: previous) }
     }
 

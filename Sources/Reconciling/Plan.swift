@@ -65,6 +65,8 @@ package struct ReconcilePlan: Sendable {
     package private(set) var removed: [ImageRecord] = []
     /// What is in the way of a photo or folder, as a record that has failed.
     package private(set) var obstructed: [(record: ImageRecord, previous: ImageRecord?)] = []
+    /// Photos that cannot be looked at now but could before: they stay as they were.
+    private(set) var keptFailures: [ReconcileReport.Failure] = []
     package private(set) var unchanged = 0
 
     /// - Parameters:
@@ -95,6 +97,11 @@ package struct ReconcilePlan: Sendable {
         }
         for obstacle in scan.obstacles {
             let previous = known.removeValue(forKey: obstacle.path)
+            if obstacle.hidesItself, previous?.digest != nil {
+                keptFailures.append(.init(path: obstacle.path.text, reason: obstacle.reason.description))
+                unchanged += 1
+                continue
+            }
             let record = ImageRecord(
                 path: obstacle.path, product: grouping.product(of: obstacle.path),
                 stamp: FileStamp(bytes: 0, mtimeNanoseconds: 0),

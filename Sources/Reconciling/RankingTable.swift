@@ -1,4 +1,5 @@
 import Catalogue
+import Files
 import Foundation
 import Neighbours
 import Products
@@ -57,11 +58,14 @@ package final class RankingTable {
             pace: Pace())
     }
 
-    init(catalogue: Catalogue, model: ModelNumber, dimension: Int, depth: Int, threads: Int, pace: Pace)
-        throws
-    {
+    /// - Parameter files: the calls to the file system for the vectors.
+    init(
+        catalogue: Catalogue, model: ModelNumber, dimension: Int, depth: Int, threads: Int, pace: Pace,
+        files: any FileCalls = SystemFiles()
+    ) throws {
         (self.catalogue, self.model, self.threads, self.pace) = (catalogue, model, threads, pace)
-        let vectors = try VectorFile(stateFolder: catalogue.stateFolder, model: model, dimension: dimension)
+        let vectors = try VectorFile(
+            stateFolder: catalogue.stateFolder, model: model, dimension: dimension, files: files)
         self.vectors = vectors
         let table = NeighbourTable(dimension: dimension, count: depth, store: vectors)
         // Memory and searches have all slots, also those that nothing is in any more.

@@ -185,6 +185,15 @@ package enum FileWorkerFailure: Error, Hashable {
     /// The disk answers that it cannot.
     case failed(errno: Int32)
     case cannotStart(errno: Int32)
+
+    /// What an errno of looking at a file, or of reading it, says; nil where it says that there is no such file, or none for us.
+    /// All else may pass.
+    package init?(looking number: Int32) {
+        switch number {
+        case ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO: return nil
+        default: self = .failed(errno: number)
+        }
+    }
 }
 
 /// The process that `FileWorker` starts.
@@ -229,12 +238,9 @@ package enum FileWorkerMain {
             + Message.number(status.st_mtim.tv_sec) + Message.number(status.st_mtim.tv_nsec)
     }
 
-    /// That there is no such file, or none for us, is known; all else may pass.
     private static func failure(_ number: Int32) -> [UInt8] {
-        switch number {
-        case ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO: [Answer.nothing.rawValue]
-        default: [Answer.failed.rawValue] + Message.number(Int(number))
-        }
+        FileWorkerFailure(looking: number) == nil
+            ? [Answer.nothing.rawValue] : [Answer.failed.rawValue] + Message.number(Int(number))
     }
 
     /// The stamp comes first: a change while it is read is noticed later.

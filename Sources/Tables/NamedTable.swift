@@ -10,7 +10,7 @@ package struct NamedTable {
 
     /// - Parameter remedy: what to do where there is no such file.
     package init(file: String, remedy: String) throws(TableError) {
-        guard let data = FileManager.default.contents(atPath: file) else {
+        guard let (_, data) = try DirectTableFiles().contents(of: file) else {
             throw .none(file: file, remedy: remedy)
         }
         try self.init(data, file: file)

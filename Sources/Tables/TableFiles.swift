@@ -21,19 +21,23 @@ package struct DirectTableFiles: TableFiles {
     /// - Parameter files: the calls to the file system.
     package init(files: any FileCalls = SystemFiles()) { self.files = files }
 
-    package func stamp(of file: String) -> FileStamp? {
+    package func stamp(of file: String) throws(TableError) -> FileStamp? {
         var status = Glibc.stat()
-        guard files.fstatat(AT_FDCWD, file, &status, 0) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return nil
-        }
-        return FileStamp(status)
+        guard files.fstatat(AT_FDCWD, file, &status, 0) == 0 else { return try none(file, errno) }
+        return status.st_mode & S_IFMT == S_IFREG ? FileStamp(status) : nil
     }
 
-    package func contents(of file: String) -> (stamp: FileStamp, bytes: Data)? {
+    package func contents(of file: String) throws(TableError) -> (stamp: FileStamp, bytes: Data)? {
         // Taken first: a change while it is read is noticed later.
-        guard let stamp = stamp(of: file) else { return nil }
+        guard let stamp = try stamp(of: file) else { return nil }
         let (bytes, failure) = files.contents(ofFile: file)
-        return failure == nil ? (stamp, Data(bytes)) : nil
+        if let failure { return try none(file, failure) }
+        return (stamp, Data(bytes))
+    }
+
+    private func none<Value>(_ file: String, _ number: Int32) throws(TableError) -> Value? {
+        guard let failure = FileWorkerFailure(looking: number) else { return nil }
+        throw .notReached(file: file, failure)
     }
 }
 

@@ -1,4 +1,3 @@
-import CLinux
 import Files
 import Glibc
 import Products
@@ -25,15 +24,20 @@ package struct FolderScan: Sendable {
             /// A folder's content is unknown: what was known of it stays.
             case linkInsteadOfFolder
             case unreadableFolder(errno: Int32)
+            /// What the link leads to is unknown, a photo or a folder: what was known of it stays.
+            case unreadableLink(errno: Int32)
         }
 
         /// Whether photos below this path may exist without having been seen.
         package var hidesPhotos: Bool {
             switch reason {
             case .linkInsteadOfPhoto, .notAFile, .linkToNoPhoto, .linkLeadsOut: false
-            case .linkInsteadOfFolder, .unreadableFolder: true
+            case .linkInsteadOfFolder, .unreadableFolder, .unreadableLink: true
             }
         }
+
+        /// Whether a photo at this path may be as it was.
+        package var hidesItself: Bool { if case .unreadableLink = reason { true } else { false } }
     }
 
     /// In the order of their paths.
@@ -109,7 +113,8 @@ package struct FolderScan: Sendable {
 
     /// Walks to a path part by part, without following links, and looks at what is there.
     private mutating func look(at path: [UInt8], below folder: Int32) throws(FolderScanError) {
-        var current = dup(folder)
+        var current = openFolder([UInt8(ascii: ".")], in: folder)
+        guard current >= 0 else { return try obstruct([], errno) }
         defer { close(current) }
         for way in Self.ancestors(of: path) {
             guard filter.admits(way) else { return }
@@ -118,8 +123,10 @@ package struct FolderScan: Sendable {
                 switch errno {
                 case ENOENT: return
                 case ENOTDIR, ELOOP:
-                    if isFolder(Self.name(of: way), in: current) {
-                        append(Obstacle.Reason.linkInsteadOfFolder, way)
+                    switch target(of: Self.name(of: way), in: current) {
+                    case .folder: append(.linkInsteadOfFolder, way)
+                    case .other: break
+                    case .unknown(let number): append(.unreadableLink(errno: number), way)
                     }
                     return
                 default: return try obstruct(way, errno)
@@ -171,13 +178,15 @@ package struct FolderScan: Sendable {
         case S_IFREG where hasPhotoName:
             photos.append(
                 Photo(path: imagePath, stamp: FileStamp(status), hasOtherNames: status.st_nlink > 1))
-        case S_IFLNK where isFolder(name, in: folder):
-            append(.linkInsteadOfFolder, path)
-        case S_IFLNK where hasPhotoName && filter.followsLinks:
-            follow(path, imagePath)
-        case S_IFLNK where hasPhotoName:
-            append(.linkInsteadOfPhoto, path)
-        case S_IFREG, S_IFLNK:
+        case S_IFLNK:
+            switch target(of: name, in: folder) {
+            case .folder: append(.linkInsteadOfFolder, path)
+            case .other where hasPhotoName && filter.followsLinks: follow(path, imagePath)
+            case .other where hasPhotoName: append(.linkInsteadOfPhoto, path)
+            case .other: break
+            case .unknown(let number): append(.unreadableLink(errno: number), path)
+            }
+        case S_IFREG:
             break
         default:
             if hasPhotoName { append(.notAFile, path) }
@@ -187,13 +196,20 @@ package struct FolderScan: Sendable {
 
     /// A link with a photo's name, followed inside the image folder.
     private mutating func follow(_ path: [UInt8], _ imagePath: ImagePath) {
-        let target = path.withName { imgrec_find_beneath(rootDescriptor, $0, 1) }
-        guard target >= 0 else { return append(errno == EXDEV ? .linkLeadsOut : .linkToNoPhoto, path) }
+        let target = path.withName { files.findBeneath(rootDescriptor, $0, followsLinks: true) }
+        guard target >= 0 else {
+            switch errno {
+            case EXDEV: return append(.linkLeadsOut, path)
+            case ENOENT, ENOTDIR, ELOOP: return append(.linkToNoPhoto, path)
+            case let number: return append(.unreadableLink(errno: number), path)
+            }
+        }
         defer { close(target) }
         var status = stat()
-        guard files.fstat(target, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return append(.linkToNoPhoto, path)
+        guard files.fstat(target, &status) == 0 else {
+            return append(.unreadableLink(errno: errno), path)
         }
+        guard status.st_mode & S_IFMT == S_IFREG else { return append(.linkToNoPhoto, path) }
         photos.append(Photo(path: imagePath, stamp: FileStamp(status), hasOtherNames: true))
     }
 
@@ -230,11 +246,20 @@ package struct FolderScan: Sendable {
         name.withName { files.openat(folder, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
     }
 
-    /// Whether a name leads to a folder, through a link or not.
-    private func isFolder(_ name: [UInt8], in folder: Int32) -> Bool {
+    /// What a link leads to.
+    private enum Target {
+        case folder
+        /// Something else, or nothing.
+        case other
+        case unknown(errno: Int32)
+    }
+
+    private func target(of name: [UInt8], in folder: Int32) -> Target {
         var status = stat()
-        return name.withName { files.fstatat(folder, $0, &status, 0) } == 0
-            && status.st_mode & S_IFMT == S_IFDIR
+        guard name.withName({ files.fstatat(folder, $0, &status, 0) }) == 0 else {
+            return [ENOENT, ENOTDIR, ELOOP].contains(errno) ? .other : .unknown(errno: errno)
+        }
+        return status.st_mode & S_IFMT == S_IFDIR ? .folder : .other
     }
 }
 
@@ -251,6 +276,8 @@ extension FolderScan.Obstacle.Reason: CustomStringConvertible {
             "this is a symbolic link to a folder, which is not followed; put the folder itself here"
         case .unreadableFolder(let number):
             "the folder cannot be listed (\(errnoText(number))); what was known of it stays"
+        case .unreadableLink(let number):
+            "this is a symbolic link, and what it leads to cannot be looked at (\(errnoText(number))); what was known of it stays"
         }
     }
 }

@@ -320,10 +320,10 @@ private struct Watch: ~Copyable {
         if current >= 0 { watch(path, current, on: nil) } else { noteUnwatched(path, errno) }
     }
 
-    /// A folder that was not opened is watched when it has changed; one that was not for want of something is tried
-    /// again and again.
+    /// A folder that was not opened because of what it is, or is not, is watched when it has changed; another is tried again and
+    /// again.
     private mutating func noteUnwatched(_ path: [UInt8], _ number: Int32) {
-        guard [EMFILE, ENFILE, ENOMEM, EIO].contains(number) else { return }
+        guard ![ENOENT, ENOTDIR, ELOOP, EACCES, EPERM, ENAMETOOLONG].contains(number) else { return }
         leaveUnwatched(path, number)
     }
 
@@ -408,8 +408,8 @@ private struct Watch: ~Copyable {
         // was moved away.
         if event.mask.contains(.moveSelf), isStillAt(entry) { return }
         forget(entry.path)
-        // What was mounted there is gone; the folder below it may be there.
-        if event.mask.contains(.unmount) { watchFolder(at: entry.path) }
+        // What was mounted there is gone; the folder below it may be there. One that could not be looked at may be where it was.
+        if !event.mask.contains(.deleteSelf) { watchFolder(at: entry.path) }
         if let path = ImagePath(FileName(bytes: entry.path)) { onChange(.folder(path)) }
     }
 
@@ -452,7 +452,7 @@ private struct Watch: ~Copyable {
         if !filter.isPhotoName(event.name) {
             // It may be a link in a folder's place, or have been.
             if !event.mask.isDisjoint(with: [.movedFrom, .delete])
-                || !event.mask.isDisjoint(with: [.create, .movedTo]) && isLink(path)
+                || !event.mask.isDisjoint(with: [.create, .movedTo]) && mayBeLink(path)
             {
                 onChange(.folder(imagePath))
             }
@@ -469,9 +469,9 @@ private struct Watch: ~Copyable {
         }
     }
 
-    private func isLink(_ path: [UInt8]) -> Bool {
+    private func mayBeLink(_ path: [UInt8]) -> Bool {
         var status = stat()
-        return look(at: path, &status) && status.st_mode & S_IFMT == S_IFLNK
+        return look(at: path, &status) ? status.st_mode & S_IFMT == S_IFLNK : errno != ENOENT
     }
 
     /// Whether there is something at a path; a link is something itself.

@@ -1,4 +1,5 @@
 import Catalogue
+import Files
 import Foundation
 import Neighbours
 import Products
@@ -19,6 +20,7 @@ struct RankingTableTests {
         var table: RankingTable?
         var count: Int
         var pace = RankingTable.Pace()
+        var files: any FileCalls = SystemFiles()
         /// Each product's vector, and the digest that it is stored under.
         var vectors: [ProductID: (digest: ContentDigest, vector: Embedding)] = [:]
         var affected: Set<ProductID> = []
@@ -65,8 +67,9 @@ struct RankingTableTests {
 
         func opened() throws -> RankingTable {
             try RankingTable(
-                catalogue: catalogue, model: model, dimension: dimension, depth: count, threads: 2, pace: pace
-            )
+                catalogue: catalogue, model: model, dimension: dimension, depth: count, threads: 2,
+                pace: pace,
+                files: files)
         }
 
         /// That the catalogue's rows are what comparing every pair in full gives.
@@ -144,6 +147,46 @@ struct RankingTableTests {
             try handle.seek(toOffset: UInt64.random(in: 0..<1000, using: &random))
             try handle.write(contentsOf: Data((0..<200).map { UInt8($0) }))
         }
+    }
+
+    @Test(
+        "whichever call for the vectors file fails, it is said, and the next ranking makes the rows from scratch",
+        arguments: [.errno(ENOSPC), .errno(EDQUOT), .errno(EIO), .errno(EMFILE), .errno(EROFS), .short]
+            as [FailingFiles.Fault], [false, true])
+    func faults(fault: FailingFiles.Fault, isLasting: Bool) throws {
+        var (call, reported) = (0, 0)
+        while true {
+            call += 1
+            var random = SeededRandom(seed: 5)
+            let shop = try Shop(count: 3)
+            let files = FailingFiles(
+                fault, at: call, isLasting: isLasting, of: FailingFiles.kinds(of: fault))
+            shop.files = files
+            func step(_ body: () throws -> Void) throws {
+                do {
+                    try body()
+                } catch let error as CatalogueError {
+                    reported += 1
+                    #expect(error.description.contains("vectors-1.f32"))
+                    // The disk is mended, and whoever goes on opens what is there.
+                    shop.files = SystemFiles()
+                    try body()
+                }
+                try shop.check("call \(call): \(files.injected) failed with \(fault)")
+            }
+            for number in 0..<12 {
+                try shop.put(ProductID("p\(number)"), random.embedding(dimension: Self.dimension))
+            }
+            try step { try shop.rank() }
+            for number in 6..<15 {
+                try shop.put(ProductID("p\(number)"), random.embedding(dimension: Self.dimension))
+            }
+            shop.table = nil  // read from the file again
+            try step { try shop.rank(removing: [ProductID("p0"), ProductID("p3")]) }
+            if files.injected.isEmpty { break }
+        }
+        print("vectors, \(fault), lasting \(isLasting): \(call - 1) faults injected, \(reported) reported")
+        #expect(call > 1)
     }
 
     @Test("after a restart nothing is computed again, and what was lost of the vectors file is written anew")

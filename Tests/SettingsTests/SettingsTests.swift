@@ -30,6 +30,37 @@ struct SettingsTests {
         #expect(settings.effectiveThreads >= 1)
     }
 
+    @Test(
+        "a file that cannot be read is an error with its reason, whichever call fails, and one that comes in parts is whole"
+    )
+    func faults() throws {
+        let folder = try TemporaryFolder()
+        let text = Self.minimal + "\n" + String(repeating: "# a comment\n", count: 20_000)
+        try folder.write("shop.toml", Array(text.utf8))
+        let file = "\(folder.path)/shop.toml"
+        let whole = try Settings(file: file)
+        var injected = 0
+        for fault: FailingFiles.Fault in [
+            .errno(EIO), .errno(EMFILE), .errno(EACCES), .errno(ESTALE), .short,
+        ] {
+            var call = 1
+            while true {
+                let files = FailingFiles(
+                    fault, at: call, isLasting: false, of: FailingFiles.kinds(of: fault))
+                do throws(SettingsError) {
+                    #expect(try Settings(file: file, files: files) == whole)
+                    if case .short = fault {} else { #expect(files.injected.isEmpty) }
+                } catch {
+                    #expect(error.description.contains(file) && error.description.contains("\(fault)"))
+                }
+                if files.injected.isEmpty { break }
+                (call, injected) = (call + 1, injected + 1)
+            }
+            #expect(call > 1)
+        }
+        print("settings: \(injected) faults injected")
+    }
+
     @Test("the file in Config is the one that init writes")
     func configFile() throws {
         let file = try String(contentsOfFile: "\(Repository.root)/Config/imgrec-agent.toml", encoding: .utf8)

@@ -52,4 +52,29 @@ struct AttributeTableTests {
         }
         #expect(error?.systemExit == .noInput)
     }
+
+    @Test(
+        "a file that cannot be read for the moment is not taken for one that is not there, whichever call fails",
+        arguments: [EIO, EMFILE, ESTALE])
+    func faults(number: Int32) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a.csv", Array("product,price\na,1\n".utf8))
+        let file = "\(folder.path)/a.csv"
+        var call = 1
+        while true {
+            let fault = FailingFiles.Fault.errno(number)
+            let files = FailingFiles(fault, at: call, isLasting: false, of: FailingFiles.kinds(of: fault))
+            do throws(TableError) {
+                let table = try AttributeTable(file: file, DirectTableFiles(files: files))
+                #expect(files.injected.isEmpty && table.rows.count == 1)
+            } catch {
+                #expect(error == .notReached(file: file, .failed(errno: number)))
+                #expect(error.description.contains(errnoText(number)))
+            }
+            if files.injected.isEmpty { break }
+            call += 1
+        }
+        print("table, \(errnoText(number)): \(call - 1) faults injected")
+        #expect(call > 1)
+    }
 }

@@ -7,7 +7,7 @@ import Synchronization
 package final class FailingFiles: FileCalls {
     package enum Fault: Sendable, CustomStringConvertible {
         case errno(Int32)
-        /// The kernel takes half of what it is given.
+        /// The kernel takes half of what it is given, or gives half of what it is asked for.
         case short
         /// The call does not come back until it is let go.
         case hang(DispatchSemaphore)
@@ -27,6 +27,7 @@ package final class FailingFiles: FileCalls {
     }
 
     private struct State {
+        var isArmed: Bool
         var passed = 0
         var injected: [String] = []
     }
@@ -36,14 +37,20 @@ package final class FailingFiles: FileCalls {
     private let isLasting: Bool
     private let fault: Fault
     private let kinds: Set<Kind>
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - number: which of the calls of these kinds fails, from 1 on.
     ///   - isLasting: whether all after it fail too, as on a disk that stays full.
-    package init(_ fault: Fault, at number: Int, isLasting: Bool, of kinds: Set<Kind>) {
+    ///   - isArmed: whether calls count from the beginning, and not from `arm` on.
+    package init(
+        _ fault: Fault, at number: Int, isLasting: Bool, of kinds: Set<Kind>, isArmed: Bool = true
+    ) {
         (self.fault, self.number, self.isLasting, self.kinds) = (fault, number, isLasting, kinds)
+        state = Mutex(State(isArmed: isArmed))
     }
+
+    package func arm() { state.withLock { $0.isArmed = true } }
 
     /// The calls that failed.
     package var injected: [String] { state.withLock { $0.injected } }
@@ -54,7 +61,7 @@ package final class FailingFiles: FileCalls {
         case .errno(ENOSPC), .errno(EDQUOT): [.create, .write, .flush, .name]
         case .errno(EROFS): [.create, .write, .name, .remove]
         case .errno(EMFILE): [.open, .create, .list]
-        case .short: [.write]
+        case .short: [.read, .write]
         default: Set(Kind.allCases)
         }
     }
@@ -63,6 +70,7 @@ package final class FailingFiles: FileCalls {
     private func fault(_ call: String, _ kind: Kind) -> Fault? {
         guard kinds.contains(kind) else { return nil }
         let isHit = state.withLock { state in
+            guard state.isArmed else { return false }
             state.passed += 1
             let isHit = state.passed == number || isLasting && state.passed > number
             if isHit { state.injected.append(call) }
@@ -97,11 +105,11 @@ package final class FailingFiles: FileCalls {
     }
 
     package func read(_ file: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
-        fails("read", .read) ? -1 : real.read(file, buffer, count)
+        part(of: count, "read", .read) { real.read(file, buffer, $0) }
     }
 
     package func pread(_ file: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int, _ offset: Int) -> Int {
-        fails("pread", .read) ? -1 : real.pread(file, buffer, count, offset)
+        part(of: count, "pread", .read) { real.pread(file, buffer, $0, offset) }
     }
 
     package func fstat(_ file: Int32, _ status: inout stat) -> Int32 {
@@ -112,6 +120,10 @@ package final class FailingFiles: FileCalls {
         _ folder: Int32, _ name: UnsafePointer<CChar>, _ status: inout stat, _ flags: Int32
     ) -> Int32 {
         fails("fstatat", .look) ? -1 : real.fstatat(folder, name, &status, flags)
+    }
+
+    package func findBeneath(_ folder: Int32, _ path: UnsafePointer<CChar>, followsLinks: Bool) -> Int32 {
+        fails("findBeneath", .look) ? -1 : real.findBeneath(folder, path, followsLinks: followsLinks)
     }
 
     package func fdopendir(_ folder: Int32) -> OpaquePointer? {
@@ -133,23 +145,23 @@ package final class FailingFiles: FileCalls {
     }
 
     package func write(_ file: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
-        part(of: count, "write") { real.write(file, bytes, $0) }
+        part(of: count, "write", .write) { real.write(file, bytes, $0) }
     }
 
     package func pwrite(_ file: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ offset: Int) -> Int {
-        part(of: count, "pwrite") { real.pwrite(file, bytes, $0, offset) }
+        part(of: count, "pwrite", .write) { real.pwrite(file, bytes, $0, offset) }
     }
 
-    private func part(of count: Int, _ call: String, _ write: (Int) -> Int) -> Int {
-        switch fault(call, .write) {
-        case nil: return write(count)
-        case .short: return write(max(1, count / 2))
+    private func part(of count: Int, _ call: String, _ kind: Kind, _ body: (Int) -> Int) -> Int {
+        switch fault(call, kind) {
+        case nil: return body(count)
+        case .short: return body(max(1, count / 2))
         case .errno(let number):
             errno = number
             return -1
         case .hang(let semaphore):
             semaphore.wait()
-            return write(count)
+            return body(count)
         }
     }
 

@@ -9,9 +9,9 @@ import Testing
 // libinotifytools has one queue in a process.
 @Suite("Watching a folder", .serialized, .underUsualKernelLimits)
 struct FolderWatcherTests {
-    private let folder: TemporaryFolder
+    let folder: TemporaryFolder
     private let manager = FileManager.default
-    private var photos: String { "\(folder.path)/photos" }
+    var photos: String { "\(folder.path)/photos" }
 
     init() throws {
         folder = try TemporaryFolder()
@@ -19,9 +19,10 @@ struct FolderWatcherTests {
     }
 
     /// What was reported, in words.
-    private final class Reports: Sendable {
+    final class Reports: Sendable {
         private let seen = Mutex<[FolderHint]>([])
         func note(_ change: FolderHint) { seen.withLock { $0.append(change) } }
+        func forget() { seen.withLock { $0 = [] } }
 
         /// What came before the first that fits, which is forgotten with it; nil while nothing fits.
         func take(before fits: (FolderHint) -> Bool) -> [FolderHint]? {
