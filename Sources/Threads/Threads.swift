@@ -7,6 +7,7 @@ import CLinux
 import Foundation
 import Glibc
 import Products
+import Synchronization
 
 /// A thread that runs a body once. Its name is what `ps` and debuggers show.
 package final class OwnThread: Sendable {
@@ -36,14 +37,17 @@ package final class OwnThread: Sendable {
                 done.leave()
             })
         var thread = pthread_t()
-        let code = pthread_create(
-            &thread, &attributes,
-            {
-                let start = Unmanaged<Start>.fromOpaque($0!).takeRetainedValue()
-                pthread_setname_np(pthread_self(), start.name)
-                start.body()
-                return nil
-            }, start.toOpaque())
+        let refusal = ThreadRefusal.next(name)
+        let code =
+            refusal
+            ?? pthread_create(
+                &thread, &attributes,
+                {
+                    let start = Unmanaged<Start>.fromOpaque($0!).takeRetainedValue()
+                    pthread_setname_np(pthread_self(), start.name)
+                    start.body()
+                    return nil
+                }, start.toOpaque())
         guard code == 0 else {
             start.release()
             done.leave()
@@ -78,4 +82,26 @@ package func onOwnThread<Value: Sendable>(
             continuation.resume(throwing: error)
         }
     }
+}
+
+/// A debug build is given no n-th thread where the environment says `IMGREC_REFUSE_THREAD=n`, once. The tests do that with every n
+/// until a run starts fewer.
+private enum ThreadRefusal {
+    #if DEBUG
+        private static let asked = Atomic(0)
+        private static let refused: Int? = getenv("IMGREC_REFUSE_THREAD").flatMap {
+            Int(String(cString: $0))
+        }
+
+        /// The errno of the refusal; nil where there is none.
+        static func next(_ name: String) -> Int32? {
+            guard let refused, asked.add(1, ordering: .relaxed).newValue == refused else { return nil }
+            let line = "refused the thread \(name)\n"
+            _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+            return EAGAIN
+        }
+    #else
+        @inline(__always)
+        static func next(_: String) -> Int32? { nil }
+    #endif
 }

@@ -2,11 +2,12 @@ import Foundation
 import TestSupport
 
 /// A running agent over a shop's photos.
-final class RunningAgent: @unchecked Sendable {  // the log is appended to by one handler, under its lock
+final class RunningAgent: @unchecked Sendable {  // the log is changed by one handler, under its lock
     let shop: Shop
     let process: Process
     private let lock = NSLock()
     private var text = ""
+    private var isTextWhole = false
 
     /// Starts the agent and waits until it is ready.
     init(_ shop: Shop, under wrapper: [String] = []) throws {
@@ -22,6 +23,7 @@ final class RunningAgent: @unchecked Sendable {  // the log is appended to by on
             let data = handle.availableData
             if data.isEmpty {
                 handle.readabilityHandler = nil
+                self?.lock.withLock { self?.isTextWhole = true }
             } else if let self {
                 self.lock.withLock { self.text += String(decoding: data, as: UTF8.self) }
             }
@@ -29,7 +31,7 @@ final class RunningAgent: @unchecked Sendable {  // the log is appended to by on
         try process.run()
         guard eventually({ self.log.contains("ready") || !self.process.isRunning }),
             process.isRunning
-        else { throw Shop.Failure(message: "the agent did not become ready: \(log)") }
+        else { throw Shop.Failure(message: "the agent did not become ready: \(wholeLog)") }
     }
 
     deinit {
@@ -39,6 +41,12 @@ final class RunningAgent: @unchecked Sendable {  // the log is appended to by on
 
     var log: String { lock.withLock { text } }
 
+    /// What an agent that has ended has said to its last word.
+    private var wholeLog: String {
+        if !process.isRunning { _ = eventually { lock.withLock { isTextWhole } } }
+        return log
+    }
+
     func signal(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
     /// Ends it and waits. Returns its exit code.
@@ -46,6 +54,7 @@ final class RunningAgent: @unchecked Sendable {  // the log is appended to by on
     func stop() -> Int32 {
         signal(SIGTERM)
         process.waitUntilExit()
+        _ = wholeLog
         return process.terminationStatus
     }
 
