@@ -36,6 +36,7 @@ package final class HookLoop: Sendable {
     private let onChange: @Sendable (HookStatus) -> Void
     private let shared: Mutex<Shared>
     private let wakeup = Wakeup()
+    private let now: Now
 
     private static let busy = "one that was begun before still runs"
 
@@ -43,12 +44,13 @@ package final class HookLoop: Sendable {
     ///   - status: what an earlier loop of this process left.
     ///   - onChange: called with each change of the status, on the loop's thread.
     package init(
-        _ hook: PublishHook, log: Logger, status: HookStatus = HookStatus(),
+        _ hook: PublishHook, log: Logger, status: HookStatus = HookStatus(), now: @escaping Now = { .now },
         onChange: @escaping @Sendable (HookStatus) -> Void
     ) throws(ThreadError) {
         self.hook = hook
         self.log = log
         self.onChange = onChange
+        self.now = now
         shared = Mutex(Shared(schedule: HookSchedule(.init(hook.settings.publish)), status: status))
         // An earlier one may have left something.
         noteRound(hasChangedFiles: true)
@@ -59,7 +61,7 @@ package final class HookLoop: Sendable {
     /// A round has published. One that changed no file may have found that an earlier one did, and could not note it.
     package func noteRound(hasChangedFiles: Bool) {
         shared.withLock { shared in
-            if hasChangedFiles || shared.schedule.due == nil { shared.schedule.noteChange(at: .now) }
+            if hasChangedFiles || shared.schedule.due == nil { shared.schedule.noteChange(at: now()) }
         }
         wakeup.signal()
     }
@@ -79,10 +81,10 @@ package final class HookLoop: Sendable {
         while true {
             let (isStopping, due) = shared.withLock { ($0.isStopping, $0.schedule.due) }
             if isStopping { return }
-            if let due, due <= .now {
+            if let due, due <= now() {
                 run()
             } else {
-                wakeup.wait(atMost: due.map { $0 - .now } ?? .seconds(3600))
+                wakeup.wait(atMost: due.map { $0 - now() } ?? .seconds(3600))
             }
         }
     }
@@ -122,7 +124,7 @@ package final class HookLoop: Sendable {
     }
 
     private func note(_ outcome: PublishHook.Outcome) {
-        let now = ContinuousClock.now
+        let now = now()
         let (wasBusy, failures) = shared.withLock { shared in
             switch outcome {
             case .busy: shared.schedule.postpone(until: now + PublishHook.busyInterval)

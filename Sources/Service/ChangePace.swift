@@ -1,15 +1,15 @@
-/// When the next step of a change is due: the rest of the time is left to other programs.
+/// When the next step of a change is due: the rest of the time is left to other programs. Pure; times are given.
 struct ChangePace {
     private let percent: Int
     /// Nil where there is nothing to do.
-    private(set) var next: ContinuousClock.Instant? = .now
+    private(set) var next: ContinuousClock.Instant?
     private var failures = 0
 
     /// How long after a step that went wrong the next is tried, at first and at last.
     private static let (firstPause, longestPause) = (Duration.seconds(1), Duration.seconds(600))
 
     /// - Parameter percent: how much of the time steps may take.
-    init(percent: Int) { self.percent = percent }
+    init(percent: Int, at now: ContinuousClock.Instant) { (self.percent, next) = (percent, now) }
 
     func isDue(at now: ContinuousClock.Instant) -> Bool { next.map { $0 <= now } ?? false }
 
@@ -32,5 +32,5 @@ struct ChangePace {
     }
 
     /// Somebody may have mended what was wrong, or put another model in its place.
-    mutating func tryNow() { next = .now }
+    mutating func tryNow(at now: ContinuousClock.Instant) { next = now }
 }

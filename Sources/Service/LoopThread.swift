@@ -32,9 +32,10 @@ struct LoopThread: ~Copyable {
     /// The comparison that the backlog belongs to, and whom to tell of it. Rounds tell it how far they are while they go on.
     private let job: CurrentJob
     private let hook: HookLoop?
+    private let now: Now
 
     private var agenda: Agenda
-    private var pacer = PublishPacer(at: .now)
+    private var pacer: PublishPacer
     private var journal: ServiceJournal
     private var attributesWatch = AttributesWatch()
     /// Whether photos that have no vector of the model to come may leave: somebody has confirmed it.
@@ -67,7 +68,7 @@ struct LoopThread: ~Copyable {
         log.info("watching \(watcher.state.watched) folders of \(settings.images.folder)")
         journal.record(watcher.state)
         hook = try reconciler.catalogue.flatMap { PublishHook(settings: settings, catalogue: $0) }.map {
-            try HookLoop($0, log: log, status: monitor.current.hook) { status in
+            try HookLoop($0, log: log, status: monitor.current.hook, now: setup.now) { status in
                 monitor.update { $0.hook = status }
             }
         }
@@ -76,10 +77,11 @@ struct LoopThread: ~Copyable {
         (self.mailbox, self.watcher, self.lookout, self.pulse, self.job) = (
             mailbox, watcher, lookout, pulse, job
         )
-        (self.reconciler, self.journal) = (reconciler, journal)
+        (self.reconciler, self.journal, now) = (reconciler, journal, setup.now)
+        pacer = PublishPacer(at: now())
         agenda = Agenda(
             followsLinks: settings.images.followsLinks,
-            change: ChangePace(percent: settings.performance.backgroundPercent))
+            change: ChangePace(percent: settings.performance.backgroundPercent, at: now()))
     }
 
     /// Works until it is asked to end.
@@ -115,7 +117,7 @@ struct LoopThread: ~Copyable {
             pulse.ping()
             // Before the lock: a file system may take its time to answer, and whoever wants the lock would wait with it.
             let attributes = attributesWatch.look(lookout, mailbox, monitor)
-            let now = Instant.now
+            let now = now()
             let limit = [lookout.interval, notifier.watchdogTimeout.map { $0 / 3 }].compactMap(\.self).min()
             var agenda = agenda
             let monitor = monitor
@@ -141,11 +143,11 @@ struct LoopThread: ~Copyable {
             agenda.notePublishingDue()
             lookout.note(seen: stamp)
         }
-        let start = Instant.now
+        let start = now()
         var options = Round.Options()
-        let (mailbox, lookout, sliceEnd) = (mailbox, lookout, start + Self.slice)
+        let (mailbox, lookout, now, sliceEnd) = (mailbox, lookout, now, start + Self.slice)
         options.isStopping = { mailbox.isStopping }
-        let isSliceOver: @Sendable () -> Bool = { .now > sliceEnd || mailbox.isStopping }
+        let isSliceOver: @Sendable () -> Bool = { now() > sliceEnd || mailbox.isStopping }
         options.isOver = isSliceOver
         let scope: Round.Scope
         switch turn {
@@ -180,7 +182,7 @@ struct LoopThread: ~Copyable {
             note(round, scope, from: start)
             if round.isPublished { journal.record(attributesTrouble: reconciler.attributesTrouble) }
             // What was opened anew may have found that the settings name another model.
-            if reconciler.coming != nil, agenda.change.next == nil { agenda.change.tryNow() }
+            if reconciler.coming != nil, agenda.change.next == nil { agenda.change.tryNow(at: now()) }
             return nil
         } catch {
             return fatal(after: error)
@@ -200,7 +202,7 @@ struct LoopThread: ~Copyable {
         job.begin(requests, goesOn: agenda.owesComparison)
         agenda.beginComparison()
         guard !requests.isEmpty else { return }
-        agenda.change.tryNow()
+        agenda.change.tryNow(at: now())
         looksAgain = true
         if requests.contains(where: \.allowsMassRemoval) { mayLeaveOut = true }
     }
@@ -219,7 +221,7 @@ struct LoopThread: ~Copyable {
                 agenda.change.noteEnd()
                 mayLeaveOut = false
             case .embedded(let count):
-                agenda.change.note(embedded: count, stepFrom: start, to: .now)
+                agenda.change.note(embedded: count, stepFrom: start, to: now())
                 // It was for what was in the way when it was given.
                 if count > 0 { mayLeaveOut = false }
                 monitor.update { $0.counters.photosEmbedded += count }
@@ -236,7 +238,7 @@ struct LoopThread: ~Copyable {
             looksAgain = false
             guard case ReconcileError.changeFailed = error else { return fatal(after: error) }
             mayLeaveOut = false
-            agenda.change.noteFailure(at: .now)
+            agenda.change.noteFailure(at: now())
             return nil
         }
     }
@@ -244,7 +246,7 @@ struct LoopThread: ~Copyable {
     // MARK: What a round did
 
     private mutating func note(_ round: Round, _ scope: Round.Scope, from start: Instant) {
-        let now = Instant.now
+        let now = now()
         if mailbox.isInTrouble { journal.recordRecovery() }
         let looked: Set<ImagePath>? = if case .places(let places) = scope { Set(places) } else { nil }
         agenda.note(round, isWhole: looked == nil)
@@ -271,7 +273,7 @@ struct LoopThread: ~Copyable {
             monitor.update { $0.phase = .waitingForFolder }
         }
         agenda.notePublishingDue()
-        mailbox.noteTrouble(at: .now)
+        mailbox.noteTrouble(at: now())
         journal.record(trouble: error)
         job.fail(error)
         return nil

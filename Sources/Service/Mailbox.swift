@@ -12,7 +12,7 @@ final class Mailbox: Sendable {
     struct Inbox {
         var queue: LookQueue
         var requests: [ReconcileRequest] = []
-        var trouble: Trouble
+        var trouble = Trouble()
     }
 
     private struct State {
@@ -20,7 +20,7 @@ final class Mailbox: Sendable {
         /// Photos that are whole and were changed, whatever their size and time say, until they have been looked at.
         var finished: Set<ImagePath>
         /// The loop wakes by itself at this time.
-        var nextWake = ContinuousClock.now
+        var nextWake: Instant
         var isStopping = false
         /// No more requests are taken.
         var isClosed = false
@@ -33,16 +33,18 @@ final class Mailbox: Sendable {
 
     private let state: Mutex<State>
     private let wakeup = Wakeup()
+    private let now: Now
 
     /// - Parameter finished: what an earlier loop left of photos that were changed, whatever their size and time say.
-    init(_ queue: LookQueue, _ trouble: Trouble, finished: Set<ImagePath>) {
-        state = Mutex(State(inbox: Inbox(queue: queue, trouble: trouble), finished: finished))
+    init(_ queue: LookQueue, finished: Set<ImagePath>, now: @escaping Now) {
+        self.now = now
+        state = Mutex(State(inbox: Inbox(queue: queue), finished: finished, nextWake: now()))
     }
 
     // MARK: From others
 
     func note(_ hint: FolderHint) {
-        let now = ContinuousClock.now
+        let now = now()
         let wakes = state.withLock { state in
             state.inbox.queue.note(hint, at: now)
             if hint == .everything(.folderBack) || hint == .everything(.folderReplaced) {
@@ -113,7 +115,7 @@ final class Mailbox: Sendable {
     /// Whether something waits that a turn in the background is not to keep waiting.
     var hasDue: Bool {
         state.withLock { state in
-            !state.inbox.requests.isEmpty || state.inbox.queue.nextDue.map { $0 <= .now } ?? false
+            !state.inbox.requests.isEmpty || state.inbox.queue.nextDue.map { $0 <= now() } ?? false
         }
     }
 
@@ -133,7 +135,7 @@ final class Mailbox: Sendable {
     }
 
     /// Waits until there is something new, at most until a time.
-    func wait(until time: Instant) { wakeup.wait(atMost: time - .now) }
+    func wait(until time: Instant) { wakeup.wait(atMost: time - now()) }
 
     /// What must not be read yet.
     ///

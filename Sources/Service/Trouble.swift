@@ -6,16 +6,13 @@ struct Trouble {
     static let firstBackOff = Duration.seconds(1)
     private static let longestBackOff = Duration.seconds(60)
 
-    private let firstBackOff: Duration
     /// When it is tried again; nil while all is well.
     private(set) var retryAt: Instant?
     private var backOff = Duration.zero
     private var hasReturned = false
 
-    init(firstBackOff: Duration = Self.firstBackOff) { self.firstBackOff = firstBackOff }
-
     mutating func note(failureAt now: Instant) {
-        backOff = max(min(backOff * 2, Self.longestBackOff), firstBackOff)
+        backOff = max(min(backOff * 2, Self.longestBackOff), Self.firstBackOff)
         retryAt = now + backOff
     }
 
@@ -23,9 +20,7 @@ struct Trouble {
     /// find it.
     mutating func noteReturn() { hasReturned = true }
 
-    mutating func noteSuccess() {
-        self = Trouble(firstBackOff: firstBackOff)
-    }
+    mutating func noteSuccess() { self = Trouble() }
 
     /// Whether it is time for another try.
     func isDue(at now: Instant) -> Bool { hasReturned || retryAt.map { $0 <= now } ?? false }

@@ -23,8 +23,7 @@ final class WorkLoop: Sendable {
         let log: Logger
         let notifier: ServiceNotifier
         let monitor: ServiceMonitor
-        /// How long after a failure the next try is.
-        var firstBackOff = Trouble.firstBackOff
+        var now: Now = { .now }
     }
 
     private let setup: Setup
@@ -45,7 +44,7 @@ final class WorkLoop: Sendable {
         let queue = LookQueue(.init(settle: settings.watch.settle, settleLimit: settings.watch.settleLimit)) {
             grouping.product(of: $0)
         }
-        let mailbox = Mailbox(queue, Trouble(firstBackOff: setup.firstBackOff), finished: finished)
+        let mailbox = Mailbox(queue, finished: finished, now: setup.now)
         self.mailbox = mailbox
         watcher = FolderWatcher(
             folder: settings.images.folder, filter: PhotoFilter(settings: settings),

@@ -1,6 +1,9 @@
 import Glibc
 import Products
 
+/// What time it is. Where a loop decides by time, a test can say.
+package typealias Now = @Sendable () -> ContinuousClock.Instant
+
 /// Lets one thread wait until another wakes it, or for a time that does not change when somebody sets the clock: a condition
 /// variable of the monotonic clock (pthread_condattr_setclock(3)). `NSCondition` waits for a time of day. It needs no file
 /// descriptor, and so cannot fail for want of one.

@@ -11,7 +11,7 @@ struct AgendaTests {
     private let start = ContinuousClock.now
 
     private func agenda(followsLinks: Bool = false) -> Agenda {
-        var change = ChangePace(percent: 50)
+        var change = ChangePace(percent: 50, at: start)
         change.noteEnd()
         return Agenda(followsLinks: followsLinks, change: change)
     }
@@ -20,8 +20,7 @@ struct AgendaTests {
         Mailbox.Inbox(
             queue: LookQueue(.init(settle: .milliseconds(50), settleLimit: .seconds(2))) {
                 ProductID($0.name)
-            },
-            trouble: Trouble())
+            })
     }
 
     private func paths(_ count: Int) -> [ImagePath] { (0..<count).map { ImagePath("\($0).jpg")! } }
@@ -50,7 +49,7 @@ struct AgendaTests {
     @Test("requests come first, then changes, the backlog, publishing, and a change of model last")
     func order() {
         var (agenda, inbox) = (agenda(), inbox())
-        agenda.change.tryNow()
+        agenda.change.tryNow(at: start)
         agenda.note(round(left: paths(3), isPublished: false), isWhole: true)
         inbox.queue.note(.photo(paths(1)[0], .finished), at: start)
         inbox.requests = [ReconcileRequest(allowsMassRemoval: false) { _ in }]
@@ -185,9 +184,10 @@ struct MailboxTests {
         let queue = LookQueue(.init(settle: .milliseconds(50), settleLimit: .seconds(2))) {
             ProductID($0.name)
         }
-        return Mailbox(queue, Trouble(), finished: finished)
+        return Mailbox(queue, finished: finished, now: clock.now)
     }
 
+    private let clock = ManualClock()
     private let path = ImagePath("a.jpg")!
 
     @Test("what was asked for before it is closed is kept for who comes after; after that nothing is taken")
@@ -225,11 +225,19 @@ struct MailboxTests {
     @Test("a hint ends the wait where it is due before the loop would wake, and only then")
     func waking() {
         let mailbox = mailbox()
-        _ = mailbox.choose { _ in (nil as Int?, .now + .seconds(3600)) }
+        let wake = clock.now() + .seconds(3600)
+        _ = mailbox.choose { _ in (nil as Int?, wake) }
         mailbox.note(.photo(path, .finished))
         let start = ContinuousClock.now
-        mailbox.wait(until: start + .seconds(3600))
+        mailbox.wait(until: wake)
         #expect(ContinuousClock.now - start < .seconds(1800))
         #expect(mailbox.settling == 1)
+        // One that comes in time for it does not.
+        _ = mailbox.choose { _ in (nil as Int?, clock.now()) }
+        mailbox.note(.photo(path, .finished))
+        mailbox.wait(until: clock.now() + .milliseconds(30))
+        #expect(!mailbox.hasDue)
+        clock.advance(by: .milliseconds(50))
+        #expect(mailbox.hasDue)
     }
 }

@@ -7,6 +7,7 @@ import Settings
 import Systemd
 import TestSupport
 import Testing
+import Threads
 
 @testable import Service
 
@@ -15,7 +16,7 @@ struct WorkLoopTests {
     /// - Parameter model: lines of that table; as it is here, there is no such model, and the loop cannot start.
     private static func loop(
         _ folder: TemporaryFolder, model: String = "name = \"none\"", monitor: ServiceMonitor = .init(),
-        firstBackOff: Duration = Trouble.firstBackOff
+        now: @escaping Now = { .now }
     ) throws -> WorkLoop {
         let text = """
             [images]
@@ -32,7 +33,7 @@ struct WorkLoopTests {
                 settings: try Settings(text, file: "\(folder.path)/shop.toml"), executable: Repository.agent,
                 attributesWorker: FileWorker(program: "/nowhere", argument: ""),
                 log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, notifier: .none,
-                monitor: monitor, firstBackOff: firstBackOff))
+                monitor: monitor, now: now))
     }
 
     @Test("one that cannot start answers with the reason, and has ended for all who wait for that")
@@ -81,9 +82,10 @@ struct WorkLoopTests {
             let folder = try TemporaryFolder()
             try folder.write("photos/a/b.txt", [1])
             let monitor = ServiceMonitor()
+            // It stands still, so the next try is not due by itself.
+            let clock = ManualClock()
             let loop = try Self.loop(
-                folder, model: "folder = \"\(Repository.models)\"", monitor: monitor,
-                firstBackOff: .seconds(3600))
+                folder, model: "folder = \"\(Repository.models)\"", monitor: monitor, now: clock.now)
             try await withCheckedThrowingContinuation { continuation in
                 loop.start {
                     continuation.resume(with: $0)
@@ -92,6 +94,8 @@ struct WorkLoopTests {
             }
             #expect(eventually { monitor.current.phase == .idle })
             #expect(rename("\(folder.path)/photos", "\(folder.path)/away") == 0)
+            #expect(eventually { loop.countSettling() > 0 })
+            clock.advance(by: .seconds(10))
             #expect(eventually { monitor.current.phase == .waitingForFolder })
             #expect(rename("\(folder.path)/away", "\(folder.path)/photos") == 0)
             #expect(eventually { monitor.current.phase == .idle })
