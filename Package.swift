@@ -113,7 +113,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "imgrec-agent", "TestSupport", "Products", "Catalogue", "Publishing", "Settings",
+                "imgrec-agent", "TestSupport", "Products", "Catalogue", "Control", "Publishing", "Settings",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: room,

@@ -15,6 +15,8 @@ struct HookSchedule {
 
     private let times: Times
     private var changes: (first: Instant, last: Instant)?
+    /// Those that the run which goes on is for.
+    private var begun: (first: Instant, last: Instant)?
     private(set) var failures = 0
     /// Nothing is run before it.
     private var embargo: Instant?
@@ -35,7 +37,7 @@ struct HookSchedule {
 
     mutating func begin() {
         isRunning = true
-        changes = nil
+        (begun, changes) = (changes, nil)
     }
 
     mutating func end(isSuccess: Bool, at now: Instant) {
@@ -54,7 +56,8 @@ struct HookSchedule {
     /// It could not be begun; it is tried again soon, and that is no failure of its own.
     mutating func postpone(until time: Instant) {
         isRunning = false
-        changes = (changes?.first ?? time, changes?.last ?? time)
+        // They have been left alone for long enough, and are not to be waited for once more.
+        changes = (begun?.first ?? changes?.first ?? time, changes?.last ?? begun?.last ?? time)
         embargo = max(embargo ?? time, time)
     }
 }

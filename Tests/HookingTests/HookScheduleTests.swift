@@ -63,6 +63,21 @@ struct HookScheduleTests {
         #expect(schedule.due == at(now + 2) && schedule.failures == 0)
     }
 
+    @Test("one that could not be begun is due when it is to be tried again, and does not settle once more")
+    func postponed() {
+        var schedule = schedule(changes: [0])
+        schedule.begin()
+        schedule.postpone(until: at(3))
+        #expect(schedule.due == at(3) && schedule.failures == 0)
+        schedule.begin()
+        // What changes meanwhile settles, at the latest when the first has waited for long.
+        schedule.noteChange(at: at(3.5))
+        schedule.postpone(until: at(4))
+        #expect(schedule.due == at(5.5))
+        for time in stride(from: 5.0, to: 15, by: 1) { schedule.noteChange(at: at(time)) }
+        #expect(schedule.due == at(10))
+    }
+
     @Test(
         "whatever happens, something to tell stays due, and never before its time", arguments: [1, 2, 3, 4])
     func property(seed: UInt64) {
@@ -80,6 +95,11 @@ struct HookScheduleTests {
             if isRunning {
                 guard Bool.random(using: &random) else { continue }
                 isRunning = false
+                guard Bool.random(using: &random) else {
+                    schedule.postpone(until: at(now + 1))
+                    (hasChanges, first) = (true, first ?? now)
+                    continue
+                }
                 let isSuccess = Bool.random(using: &random)
                 schedule.end(isSuccess: isSuccess, at: at(now))
                 if !isSuccess { (hasChanges, first) = (true, first ?? now) }

@@ -24,6 +24,8 @@ struct LoopSimulationTests {
         var waiting: [ImagePath: ContinuousClock.Instant] = [:]
         var (asked, answered) = (0, 0)
         var turns = 0
+        /// Whether something was looked at that is not published.
+        var owes = false
         var mayFail: Bool
         let paths = (0..<12).map { ImagePath("\($0).jpg")! }
 
@@ -100,6 +102,7 @@ struct LoopSimulationTests {
                 places.removeLast(round.left.count)
             }
             round.isPublished = Bool.random(using: &random)
+            owes = !round.isPublished
             for path in places {
                 seen[path] = found[path]
                 if seen[path] == changed[path] { waiting[path] = nil } else { waiting[path] = now }
@@ -117,7 +120,7 @@ struct LoopSimulationTests {
     }
 
     @Test(
-        "for any sequence of changes, requests and failures everything is looked at in the end, and all are answered",
+        "for any sequence of changes, requests and failures everything is looked at and published in the end, and all are answered",
         arguments: [false, true])
     func sequences(mayFail: Bool) throws {
         for seed in 0..<200 as Range<UInt64> {
@@ -157,7 +160,9 @@ struct LoopSimulationTests {
             }
             #expect(simulation.seen == simulation.changed, "seed \(seed)")
             #expect(simulation.answered == simulation.asked, "seed \(seed)")
-            #expect(simulation.agenda.isDone && !simulation.mailbox.isInTrouble, "seed \(seed)")
+            #expect(
+                simulation.agenda.isDone && !simulation.owes && !simulation.mailbox.isInTrouble,
+                "seed \(seed)")
             #expect(simulation.mailbox.takeFinished().isEmpty, "seed \(seed)")
             #expect(simulation.turns < 400, "seed \(seed): \(simulation.turns) turns for 60 events")
         }
