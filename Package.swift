@@ -147,7 +147,7 @@ let package = Package(
         + rooms("Watching", ["Products", "Threads", "Files", "CInotifyTools", "CLinux"])
         + rooms(
             "Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"], tests: ["Settings"])
-        + rooms("Sandbox", ["Products", "CSandbox"], tests: ["SandboxProbe"])
+        + rooms("Sandbox", ["Products", "Files", "CSandbox"], tests: ["SandboxProbe"])
         + rooms("PhotoReading", ["Products", "Settings", "Imaging", "Sandbox"])
         + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
         + rooms(

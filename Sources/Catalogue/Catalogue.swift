@@ -169,7 +169,7 @@ package final class Catalogue: Sendable {
     /// One transaction. Throws what the body and the database throw.
     func change<Value>(_ body: (Database) throws -> Value) throws -> Value {
         let value = try database.write(body)
-        StopPoint.pass("what follows a change of the catalogue")
+        StopPoint.pass("after a change of the catalogue")
         return value
     }
 
@@ -184,7 +184,7 @@ package final class Catalogue: Sendable {
                 value = try body(database)
                 return .commit
             }
-            StopPoint.pass("what follows a durable change of the catalogue")
+            StopPoint.pass("after a durable change of the catalogue")
             return value!
         }
     }

@@ -37,11 +37,13 @@ package final class VectorFile: Sendable {
     deinit { close(descriptor) }
 
     /// Removes the files of models that are not among these.
-    static func removeAll(but models: Set<ModelNumber>, stateFolder: String) {
+    static func removeAll(
+        but models: Set<ModelNumber>, stateFolder: String, files: any FileCalls = SystemFiles()
+    ) {
         let kept = Set(models.map { name(of: $0) })
         let names = (try? FileManager.default.contentsOfDirectory(atPath: stateFolder)) ?? []
         for name in names where name.hasPrefix(prefix) && name.hasSuffix(ending) && !kept.contains(name) {
-            unlink("\(stateFolder)/\(name)")
+            _ = files.unlinkat(AT_FDCWD, "\(stateFolder)/\(name)", 0)
         }
     }
 

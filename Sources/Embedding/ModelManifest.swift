@@ -112,7 +112,7 @@ extension ModelManifest {
         case .pad: fit = .pad
         case .crop:
             guard let shortSide = resize.shortSide else {
-                throw .missing(file: path, key: resize.$shortSide.dotted)
+                throw .missing(file: path, line: nil, key: resize.$shortSide.dotted)
             }
             guard shortSide >= side else {
                 throw refuse(

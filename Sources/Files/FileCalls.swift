@@ -1,5 +1,5 @@
-// Files: the calls to the file system by which what the agent keeps and writes comes and goes. Rooms that make them take them as
-// a parameter, so that tests can have any one of them fail (`FailingFiles` in Tests/TestSupport).
+// Files: the file-system calls through which the agent reads and writes what it keeps. Rooms that make them take
+// them as a parameter, so that tests can have any one of them fail (`FailingFiles` in Tests/TestSupport).
 
 import CLinux
 import Glibc
@@ -48,14 +48,14 @@ package struct SystemFiles: FileCalls {
     package init() {}
 
     package func open(_ path: UnsafePointer<CChar>, _ flags: Int32, _ mode: mode_t) -> Int32 {
-        if flags & O_CREAT != 0 { StopPoint.pass("open") }
+        if flags & O_CREAT != 0 { StopPoint.pass("before open") }
         return Glibc.open(path, flags, mode)
     }
 
     package func openat(_ folder: Int32, _ name: UnsafePointer<CChar>, _ flags: Int32, _ mode: mode_t)
         -> Int32
     {
-        if flags & O_CREAT != 0 { StopPoint.pass("openat") }
+        if flags & O_CREAT != 0 { StopPoint.pass("before openat") }
         return Glibc.openat(folder, name, flags, mode)
     }
 
@@ -86,58 +86,58 @@ package struct SystemFiles: FileCalls {
     package func lock(_ file: Int32) -> Int32 { imgrec_lock(file) }
 
     package func mkdir(_ path: UnsafePointer<CChar>, _ mode: mode_t) -> Int32 {
-        StopPoint.pass("mkdir")
+        StopPoint.pass("before mkdir")
         return Glibc.mkdir(path, mode)
     }
 
     package func mkdirat(_ folder: Int32, _ name: UnsafePointer<CChar>, _ mode: mode_t) -> Int32 {
-        StopPoint.pass("mkdirat")
+        StopPoint.pass("before mkdirat")
         return Glibc.mkdirat(folder, name, mode)
     }
 
     package func write(_ file: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
-        StopPoint.pass("write")
+        StopPoint.pass("before write")
         return Glibc.write(file, bytes, count)
     }
 
     package func pwrite(_ file: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ offset: Int) -> Int {
-        StopPoint.pass("pwrite")
+        StopPoint.pass("before pwrite")
         return Glibc.pwrite(file, bytes, count, offset)
     }
 
     package func fdatasync(_ file: Int32) -> Int32 {
-        StopPoint.pass("fdatasync")
+        StopPoint.pass("before fdatasync")
         return Glibc.fdatasync(file)
     }
 
     package func syncfs(_ file: Int32) -> Int32 {
-        StopPoint.pass("syncfs")
+        StopPoint.pass("before syncfs")
         return CLinux.syncfs(file)
     }
 
     package func renameat(
         _ folder: Int32, _ name: UnsafePointer<CChar>, _ newFolder: Int32, _ newName: UnsafePointer<CChar>
     ) -> Int32 {
-        StopPoint.pass("renameat")
+        StopPoint.pass("before renameat")
         return Glibc.renameat(folder, name, newFolder, newName)
     }
 
     package func exchange(
         _ folder: Int32, _ name: UnsafePointer<CChar>, _ other: Int32, _ otherName: UnsafePointer<CChar>
     ) -> Int32 {
-        StopPoint.pass("exchange")
+        StopPoint.pass("before exchange")
         return imgrec_exchange(folder, name, other, otherName)
     }
 
     package func renameIfFree(
         _ folder: Int32, _ name: UnsafePointer<CChar>, _ newFolder: Int32, _ newName: UnsafePointer<CChar>
     ) -> Int32 {
-        StopPoint.pass("renameIfFree")
+        StopPoint.pass("before renameIfFree")
         return imgrec_rename_if_free(folder, name, newFolder, newName)
     }
 
     package func unlinkat(_ folder: Int32, _ name: UnsafePointer<CChar>, _ flags: Int32) -> Int32 {
-        StopPoint.pass("unlinkat")
+        StopPoint.pass("before unlinkat")
         return Glibc.unlinkat(folder, name, flags)
     }
 }

@@ -1,8 +1,7 @@
 import Glibc
 import Synchronization
 
-/// A place between two steps of which the second must not be lost with the first: after a change of the catalogue, before a change of
-/// a file.
+/// A point at which a crash must lose nothing: after a change of the catalogue, before a change of a file.
 ///
 /// A debug build ends at the n-th of them that it passes, at once and as if it had been killed, where the environment says
 /// `IMGREC_STOP_AT=n`. The tests do that with every n until a run passes fewer. A release build passes by.
@@ -11,11 +10,11 @@ package enum StopPoint {
         private static let passed = Atomic(0)
         private static let last: Int? = getenv("IMGREC_STOP_AT").flatMap { Int(String(cString: $0)) }
 
-        /// - Parameter name: what comes next, or has been done, for the report of a test.
+        /// - Parameter name: where it is, such as `before write`, for the report of a test.
         package static func pass(_ name: StaticString) {
             guard let last else { return }
             guard passed.add(1, ordering: .relaxed).newValue == last else { return }
-            let line = "stopped before \(name)\n"
+            let line = "stopped \(name)\n"
             _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
             kill(getpid(), SIGKILL)
         }

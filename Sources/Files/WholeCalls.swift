@@ -5,36 +5,29 @@ import Glibc
 extension FileCalls {
     /// Reads until the buffer is full or the file ends.
     ///
+    /// - Parameter offset: where in the file; nil for where it is.
     /// - Returns: how many bytes there were, or an errno.
-    package func readAll(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> (
+    package func readAll(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: Int? = nil) -> (
         count: Int, errno: Int32?
     ) {
         guard let start = buffer.baseAddress else { return (0, nil) }
-        var count = 0
-        while count < buffer.count {
-            let step = read(file, start + count, buffer.count - count)
-            if step < 0 && errno == EINTR { continue }
-            if step < 0 { return (count, errno) }
-            if step == 0 { break }
-            count += step
+        return whole(buffer.count) { done in
+            let (place, rest) = (start + done, buffer.count - done)
+            return offset.map { pread(file, place, rest, $0 + done) } ?? read(file, place, rest)
         }
-        return (count, nil)
     }
 
-    /// The same from a place on.
-    package func readAll(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> (
-        count: Int, errno: Int32?
-    ) {
-        guard let start = buffer.baseAddress else { return (0, nil) }
-        var count = 0
-        while count < buffer.count {
-            let step = pread(file, start + count, buffer.count - count, offset + count)
+    /// Calls until all is done, or a call does nothing.
+    private func whole(_ count: Int, _ call: (_ done: Int) -> Int) -> (count: Int, errno: Int32?) {
+        var done = 0
+        while done < count {
+            let step = call(done)
             if step < 0 && errno == EINTR { continue }
-            if step < 0 { return (count, errno) }
+            if step < 0 { return (done, errno) }
             if step == 0 { break }
-            count += step
+            done += step
         }
-        return (count, nil)
+        return (done, nil)
     }
 
     /// All bytes of the file at a path, also of one that has no size, such as a pipe.
@@ -53,29 +46,15 @@ extension FileCalls {
     }
 
     /// Writes all bytes; those that the kernel does not take at once are offered again.
-    package func writeAll(_ file: Int32, _ bytes: UnsafeRawBufferPointer) -> Int32? {
+    ///
+    /// - Parameter offset: where in the file; nil for where it is.
+    package func writeAll(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) -> Int32? {
         guard let start = bytes.baseAddress else { return nil }
-        var count = 0
-        while count < bytes.count {
-            let step = write(file, start + count, bytes.count - count)
-            if step < 0 && errno == EINTR { continue }
-            guard step > 0 else { return step < 0 ? errno : EIO }
-            count += step
+        let (count, failure) = whole(bytes.count) { done in
+            let (place, rest) = (start + done, bytes.count - done)
+            return offset.map { pwrite(file, place, rest, $0 + done) } ?? write(file, place, rest)
         }
-        return nil
-    }
-
-    /// The same from a place on.
-    package func writeAll(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32? {
-        guard let start = bytes.baseAddress else { return nil }
-        var count = 0
-        while count < bytes.count {
-            let step = pwrite(file, start + count, bytes.count - count, offset + count)
-            if step < 0 && errno == EINTR { continue }
-            guard step > 0 else { return step < 0 ? errno : EIO }
-            count += step
-        }
-        return nil
+        return failure ?? (count < bytes.count ? EIO : nil)
     }
 
     /// The names in a folder, as the file system has them, without `.` and `..`.

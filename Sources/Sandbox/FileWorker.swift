@@ -1,5 +1,7 @@
 import CSandbox
+import Files
 import Glibc
+import Products
 import Synchronization
 
 /// A process that looks at files for the agent. Where a disk does not answer, it is the process that hangs, which not even
@@ -189,10 +191,8 @@ package enum FileWorkerFailure: Error, Hashable {
     /// What an errno of looking at a file, or of reading it, says; nil where it says that there is no such file, or none for us.
     /// All else may pass.
     package init?(looking number: Int32) {
-        switch number {
-        case ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO: return nil
-        default: self = .failed(errno: number)
-        }
+        guard !isFinding(errno: number) else { return nil }
+        self = .failed(errno: number)
     }
 }
 
@@ -217,19 +217,24 @@ package enum FileWorkerMain {
         while case .message(let bytes) = Message.receive(from: channel) {
             guard let question = bytes.first.flatMap(Question.init(rawValue:)) else { exit(64) }
             let path = String(decoding: bytes.dropFirst(), as: UTF8.self)
-            let isAnswered =
-                switch question {
-                case .stamp: Message.write(stamp(of: path), to: channel)
-                case .contents: sendContents(of: path, to: channel)
-                }
-            guard isAnswered else { exit(0) }
+            guard answer(question, path, to: channel) else { exit(0) }
         }
         exit(0)
     }
 
-    private static func stamp(of path: String) -> [UInt8] {
+    /// Returns false where nobody hears the answer.
+    static func answer(
+        _ question: Question, _ path: String, to channel: Int32, files: any FileCalls = SystemFiles()
+    ) -> Bool {
+        switch question {
+        case .stamp: Message.write(stamp(of: path, files), to: channel)
+        case .contents: sendContents(of: path, to: channel, files)
+        }
+    }
+
+    private static func stamp(of path: String, _ files: any FileCalls) -> [UInt8] {
         var status = stat()
-        return stat(path, &status) == 0 ? stamp(status) : failure(errno)
+        return files.fstatat(AT_FDCWD, path, &status, 0) == 0 ? stamp(status) : failure(errno)
     }
 
     private static func stamp(_ status: stat) -> [UInt8] {
@@ -244,11 +249,11 @@ package enum FileWorkerMain {
     }
 
     /// The stamp comes first: a change while it is read is noticed later.
-    private static func sendContents(of path: String, to channel: Int32) -> Bool {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    private static func sendContents(of path: String, to channel: Int32, _ files: any FileCalls) -> Bool {
+        let descriptor = files.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0)
         defer { if descriptor >= 0 { close(descriptor) } }
         var status = stat()
-        guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
+        guard descriptor >= 0, files.fstat(descriptor, &status) == 0 else {
             return Message.write(failure(errno), to: channel)
         }
         let first = stamp(status)
@@ -256,11 +261,10 @@ package enum FileWorkerMain {
         guard first[0] == Answer.stamp.rawValue else { return true }
         var buffer = [UInt8](repeating: Answer.part.rawValue, count: Message.longest)
         while true {
-            let count = buffer.withUnsafeMutableBytes {
-                Glibc.read(descriptor, $0.baseAddress! + 1, $0.count - 1)
+            let (count, failed) = buffer.withUnsafeMutableBytes {
+                files.readAll(descriptor, UnsafeMutableRawBufferPointer(rebasing: $0.dropFirst()))
             }
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return Message.write(failure(errno), to: channel) }
+            if let failed { return Message.write(failure(failed), to: channel) }
             guard count > 0 else { return Message.write([Answer.end.rawValue], to: channel) }
             guard Message.write(Array(buffer[...count]), to: channel) else { return false }
         }

@@ -46,7 +46,7 @@ extension Settings {
                 + "failed.")
         package var maxMetadataBytes = 8 << 20
         @Key(
-            "product_pattern", .written,
+            "product_pattern", .written, redoes: .grouping,
             "Which photos belong to one product. Empty: those whose paths differ only in the extension. "
                 + "Otherwise a regular expression; the product is what its first group captures of the path. "
                 + "For example, '^(.*?)(-[0-9]+)?[.][a-z]+$' makes sku-1.jpg and sku-2.jpg photos of "
@@ -91,15 +91,13 @@ extension Settings {
 extension ValueForm where Value == [String] {
     /// Endings of file names, in lower case.
     fileprivate static var endings: Self {
-        ValueForm(
-            .strings, expected: "a list of endings without their dot, such as \"jpg\"",
-            read: { value, _ throws(ValueObjection) in
-                let endings = try value.texts
-                if let wrong = endings.first(where: { $0.isEmpty || $0.contains(".") || $0.contains("/") }) {
-                    throw ValueObjection("\"\(wrong)\"")
-                }
-                return endings.map { $0.lowercased() }
-            }, write: TOMLValue.strings)
+        texts.checked(expected: "a list of endings without their dot, such as \"jpg\"") {
+            endings throws(ValueObjection) in
+            if let wrong = endings.first(where: { $0.isEmpty || $0.contains(".") || $0.contains("/") }) {
+                throw ValueObjection("\"\(wrong)\"")
+            }
+            return endings.map { $0.lowercased() }
+        }
     }
 }
 

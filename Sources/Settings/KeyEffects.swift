@@ -1,3 +1,4 @@
+import Foundation
 import Products
 import StrictTOML
 
@@ -13,16 +14,19 @@ extension KeyEffects {
     package static let documents = KeyEffects(rawValue: 4)
     /// A running agent has to be started again.
     package static let restart = KeyEffects(rawValue: 8)
+    /// Photos are put together to products anew.
+    package static let grouping = KeyEffects(rawValue: 16)
 
     /// What takes long, or has to be done by hand.
     static let costly: KeyEffects = [.embeddings, .restart]
-    static let all: KeyEffects = [.failures, .embeddings, .documents, .restart]
+    static let all: KeyEffects = [.failures, .embeddings, .grouping, .documents, .restart]
 
     /// Empty where nothing is done again.
     fileprivate var sentences: [String] {
         let all: [(KeyEffects, String)] = [
             (.failures, "After a change, photos that failed are tried again."),
             (.embeddings, "After a change, every photo is embedded again."),
+            (.grouping, "After a change, photos are assigned to products again; none is read again."),
             (.documents, "After a change, every file is made again, and replaced where it differs."),
             (.restart, "A running agent has to be restarted after a change."),
         ]
@@ -41,12 +45,19 @@ extension Settings {
     /// The settings with one of these effects: `runtime.folder and log.level`.
     package static func names(of effects: KeyEffects) -> String {
         Settings().keys.filter { !$0.definition.effects.isDisjoint(with: effects) }.map(\.dotted)
-            .joined(separator: " and ")
+            .formatted(.list(type: .and).locale(Locale(identifier: "en")))
     }
 
-    /// Whether an agent that runs with other settings has to be restarted. The runtime folder may be one that another setting makes.
+    /// Whether an agent that runs with other settings has to be restarted.
     package func needsRestart(since other: Settings) -> Bool {
-        runtimeFolder != other.runtimeFolder || digest(of: .restart) != other.digest(of: .restart)
+        withRuntimeFolder.digest(of: .restart) != other.withRuntimeFolder.digest(of: .restart)
+    }
+
+    /// The same, with the runtime folder that they mean where they name none.
+    private var withRuntimeFolder: Settings {
+        var settings = self
+        settings.runtime.folder = runtimeFolder
+        return settings
     }
 
     /// Of the settings with one of these effects and their values.

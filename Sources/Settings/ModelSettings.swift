@@ -5,7 +5,7 @@ extension Settings {
     /// The neural network.
     package struct Model: TOMLSection {
         @Key(
-            "name", .modelName, redoes: .embeddings,
+            "name", .text, redoes: .embeddings,
             "The neural network that looks at the photos; 'imgrec-agent models' lists those that there are. "
                 + "A running agent goes on with the network that it had until all photos are embedded with the "
                 + "new one.")
@@ -76,11 +76,13 @@ extension Settings {
         package var trim = Trim.model
         @Key(
             "trim_tolerance", .integer(0...254), redoes: .embeddings,
-            "How far a pixel may be from the border's colour and still count as border, in levels of 255.")
+            "Where trim is on: how far a pixel may be from the border's colour and still count as border, in "
+                + "levels of 255.")
         package var trimTolerance = PictureShape.Trim.usual.tolerance
         @Key(
             "trim_margin", .number(0...1), redoes: .embeddings,
-            "How much border is kept on each side, as a share of the longer side of the product.")
+            "Where trim is on: how much border is kept on each side, as a share of the longer side of the "
+                + "product.")
         package var trimMargin = PictureShape.Trim.usual.margin
         @Key("background", .written, redoes: .embeddings, "The colour under transparent photos.")
         package var background = PictureShape.Colour.white
@@ -131,33 +133,22 @@ extension PictureShape.Colour: TextValue {
     }
 }
 
-/// Whether a model's folder below one of models may be called so.
-private func isModelName(_ name: String) -> Bool {
-    !name.isEmpty && !name.contains("/") && !name.hasPrefix(".")
-}
+extension Settings.Model {
+    static let expectedName = "the name of a model's folder"
 
-extension ValueForm where Value == String {
-    fileprivate static var modelName: Self {
-        ValueForm(
-            .string, expected: "the name of a model's folder",
-            read: { value, _ throws(ValueObjection) in
-                let name = try value.text
-                guard isModelName(name) else { throw ValueObjection() }
-                return name
-            }, write: TOMLValue.string)
+    /// Whether a model's folder below one of models may be called so.
+    static func isName(_ text: String) -> Bool {
+        !text.isEmpty && !text.contains("/") && !text.hasPrefix(".")
     }
 }
 
 extension ValueForm where Value == [String] {
     fileprivate static var modelNames: Self {
-        ValueForm(
-            .strings, expected: "a list of names of models' folders",
-            read: { value, _ throws(ValueObjection) in
-                let names = try value.texts
-                if let wrong = names.first(where: { !isModelName($0) }) {
-                    throw ValueObjection("\"\(wrong)\"")
-                }
-                return names
-            }, write: TOMLValue.strings)
+        texts.checked(expected: "a list of names of models' folders") { names throws(ValueObjection) in
+            if let wrong = names.first(where: { !Settings.Model.isName($0) }) {
+                throw ValueObjection("\"\(wrong)\"")
+            }
+            return names
+        }
     }
 }

@@ -32,7 +32,7 @@ extension Settings {
         package var layout = Layout.products
         @Key(
             "shard_digits", .integer(1...4), redoes: .documents,
-            "How many hexadecimal digits the names of these folders have: 2 make 256 folders.")
+            "For \"sharded\": how many hexadecimal digits the names of the folders have; 2 make 256 folders.")
         package var shardDigits = 2
         @Key(
             "format", .choice, redoes: .documents,
@@ -142,16 +142,13 @@ extension ValueForm where Value == String? {
 extension ValueForm where Value == [String] {
     /// A program and its arguments; none at all for no command.
     fileprivate static var command: Self {
-        ValueForm(
-            .strings,
-            expected:
-                "a program's absolute path and its arguments, such as [\"/usr/local/bin/rebuild-site\"]",
-            read: { value, _ throws(ValueObjection) in
-                let command = try value.texts
-                if let program = command.first, !program.hasPrefix("/") {
-                    throw ValueObjection("\"\(program)\" is no absolute path")
-                }
-                return command
-            }, write: TOMLValue.strings)
+        texts.checked(
+            expected: "a program's absolute path and its arguments, such as [\"/usr/local/bin/rebuild-site\"]"
+        ) { command throws(ValueObjection) in
+            if let program = command.first, !program.hasPrefix("/") {
+                throw ValueObjection("\"\(program)\" is no absolute path")
+            }
+            return command
+        }
     }
 }

@@ -50,6 +50,7 @@ package struct Settings: TOMLSection {
     /// - Parameter file: the name for errors; its folder is where relative folders start.
     package init(_ text: String, file: String) throws(SettingsError) {
         do throws(TOMLError) { try self.init(toml: text, file: file) } catch { throw .toml(error) }
+        try checkModel(file: file)
         try checkWeights(file: file)
         try checkFolders(file: file)
     }
@@ -89,6 +90,15 @@ package struct Settings: TOMLSection {
     }
 
     // MARK: Checks of several settings
+
+    /// A name that other models stand in for is nobody's concern.
+    private func checkModel(file: String) throws(SettingsError) {
+        guard embedding.models.isEmpty, !Model.isName(model.name) else { return }
+        throw .toml(
+            .wrongValue(
+                file: file, line: model.$name.place?.line, key: model.$name.dotted,
+                expected: Model.expectedName, found: "the text \"\(model.name)\""))
+    }
 
     private func checkWeights(file: String) throws(SettingsError) {
         let (models, weights) = (embedding.models, embedding.weights)

@@ -37,7 +37,7 @@ package enum SettingsError: ExplainedError, Hashable {
             .init(error.sentence, remedy: error.remedy, .settings)
         case .badWeights(let file, let line, let models):
             .init(
-                "\(TOMLError.place(file, line)): embedding.weights must have a number from 0.001 to 1000 for each of the \(models) models of embedding.models",
+                "\(TOMLError.place(file, line)): embedding.weights must have a number from 0.001 to 1000 for each model of embedding.models, which has \(models)",
                 .settings)
         case .overlappingFolders(let file, let first, let second):
             .init(

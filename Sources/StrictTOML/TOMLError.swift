@@ -3,7 +3,8 @@ package enum TOMLError: Error, Hashable, CustomStringConvertible {
     case syntax(file: String, line: Int, column: Int, message: String)
     case unknownKey(file: String, line: Int?, key: String, nearest: String)
     case wrongValue(file: String, line: Int?, key: String, expected: String, found: String)
-    case missing(file: String, key: String)
+    /// The line is that of the table that it is to be in, where the file has one.
+    case missing(file: String, line: Int?, key: String)
 
     package var description: String { remedy.map { "\(sentence). \($0)" } ?? sentence }
 
@@ -16,8 +17,8 @@ package enum TOMLError: Error, Hashable, CustomStringConvertible {
             "\(Self.place(file, line)): unknown key \(key)"
         case .wrongValue(let file, let line, let key, let expected, let found):
             "\(Self.place(file, line)): \(key) must be \(expected), not \(found)"
-        case .missing(let file, let key):
-            "\(file): \(key) is missing and has no default"
+        case .missing(let file, let line, let key):
+            "\(Self.place(file, line)): \(key) is missing and has no default"
         }
     }
 

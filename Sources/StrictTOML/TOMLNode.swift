@@ -20,7 +20,7 @@ struct TOMLNode: Sendable {
     }
 
     let value: Value
-    /// Of its key, or its own in a list; nil for a table that only the names of others imply.
+    /// Of its key, or its own in a list.
     let place: TOMLPlace?
 
     /// What is in the outermost table.

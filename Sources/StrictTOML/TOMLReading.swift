@@ -10,6 +10,8 @@ final class TOMLReading: Sendable {
     /// The table; empty outside of all.
     let name: String
     private let file: String
+    /// Where the table begins; nil where it is not in the file.
+    private let place: TOMLPlace?
     private let entries: [String: TOMLNode]
     /// Their names as they follow each other in the file.
     private let order: [String]
@@ -31,13 +33,17 @@ final class TOMLReading: Sendable {
 
     /// The outermost table of a file.
     convenience init(file: String, entries: [(name: String, node: TOMLNode)]) {
-        self.init("", file: file, entries: entries, log: Log())
+        self.init("", at: nil, file: file, entries: entries, log: Log())
     }
 
-    private init(_ name: String, file: String, entries: [(name: String, node: TOMLNode)], log: Log) {
-        (self.name, self.file, self.log) = (name, file, log)
+    private init(
+        _ name: String, at place: TOMLPlace?, file: String, entries: [(name: String, node: TOMLNode)],
+        log: Log
+    ) {
+        (self.name, self.file, self.place, self.log) = (name, file, place, log)
         order = entries.map(\.name)
-        self.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.node) })
+        // Names that only differ in how their characters are put together are the same to Swift, and none of ours.
+        self.entries = Dictionary(entries.map { ($0.name, $0.node) }) { first, _ in first }
     }
 
     // MARK: What keys ask for
@@ -47,7 +53,7 @@ final class TOMLReading: Sendable {
         log.contents.withLock { $0.keys[name, default: []].append(key.name) }
         let dotted = Self.dotted(name, key.name)
         guard let node = entries[key.name] else {
-            if key.isRequired { note(.missing(file: file, key: dotted)) }
+            if key.isRequired { note(.missing(file: file, line: place?.line, key: dotted)) }
             return nil
         }
         do throws(ValueObjection) {
@@ -68,10 +74,9 @@ final class TOMLReading: Sendable {
     static func of(table name: String) -> TOMLReading {
         let outer = current ?? TOMLReading(file: "", entries: [])
         let full = outer.know(table: name)
-        let content = outer.entries[name].flatMap {
-            outer.content(of: $0, full, "a table, written [\(full)]")
-        }
-        return TOMLReading(full, file: outer.file, entries: content ?? [], log: outer.log)
+        let node = outer.entries[name]
+        let content = node.flatMap { outer.content(of: $0, full, "a table, written [\(full)]") }
+        return TOMLReading(full, at: node?.place, file: outer.file, entries: content ?? [], log: outer.log)
     }
 
     /// The tables of this name within the one that is being read.
@@ -86,7 +91,7 @@ final class TOMLReading: Sendable {
         }
         return nodes.compactMap { table in
             outer.content(of: table, full, expected).map {
-                TOMLReading(full, file: outer.file, entries: $0, log: outer.log)
+                TOMLReading(full, at: table.place, file: outer.file, entries: $0, log: outer.log)
             }
         }
     }

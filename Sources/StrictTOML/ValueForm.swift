@@ -17,6 +17,19 @@ package struct ValueForm<Value: Hashable & Sendable>: Sendable {
         (self.kind, self.expected) = (kind, expected ?? kind.description)
         (self.read, self.write) = (read, write)
     }
+
+    /// The same for values that are more than of a kind.
+    ///
+    /// - Parameters:
+    ///   - expected: what a value must be, in words; nil for the same.
+    ///   - check: gives the value that counts, or says why there is none.
+    package func checked(
+        expected: String? = nil, _ check: @escaping @Sendable (Value) throws(ValueObjection) -> Value
+    ) -> Self {
+        ValueForm(
+            kind, expected: expected ?? self.expected,
+            read: { value, file throws(ValueObjection) in try check(try read(value, file)) }, write: write)
+    }
 }
 
 /// A value is of its key's kind and yet not what is expected.

@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import Sandbox
 import SwiftCSV
 
 /// A CSV file whose first line names its columns, as spreadsheets write it: commas, semicolons or tabs.
@@ -8,12 +10,18 @@ package struct NamedTable {
     /// As many cells as there are columns.
     package let rows: [[String]]
 
-    /// - Parameter remedy: what to do where there is no such file.
+    /// - Parameters:
+    ///   - file: may be a pipe.
+    ///   - remedy: what to do where there is no such file.
     package init(file: String, remedy: String) throws(TableError) {
-        guard let (_, data) = try DirectTableFiles().contents(of: file) else {
-            throw .none(file: file, remedy: remedy)
+        let (bytes, failure) = SystemFiles().contents(ofFile: file)
+        if let failure {
+            guard let reason = FileWorkerFailure(looking: failure) else {
+                throw .none(file: file, remedy: remedy)
+            }
+            throw .notReached(file: file, reason)
         }
-        try self.init(data, file: file)
+        try self.init(Data(bytes), file: file)
     }
 
     /// - Parameter file: its name, for errors.

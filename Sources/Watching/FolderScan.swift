@@ -257,7 +257,7 @@ package struct FolderScan: Sendable {
     private func target(of name: [UInt8], in folder: Int32) -> Target {
         var status = stat()
         guard name.withName({ files.fstatat(folder, $0, &status, 0) }) == 0 else {
-            return [ENOENT, ENOTDIR, ELOOP].contains(errno) ? .other : .unknown(errno: errno)
+            return isFinding(errno: errno) ? .other : .unknown(errno: errno)
         }
         return status.st_mode & S_IFMT == S_IFDIR ? .folder : .other
     }

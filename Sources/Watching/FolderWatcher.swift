@@ -56,7 +56,7 @@ package final class FolderWatcher: Sendable {
         /// Reports were lost, and what is to be looked at has not been told yet.
         package var isBehind = false
         /// When the thread was last seen at work.
-        package var heartbeat = ContinuousClock.now
+        package var heartbeat: ContinuousClock.Instant
     }
 
     private let folder: String
@@ -64,8 +64,9 @@ package final class FolderWatcher: Sendable {
     private let pollInterval: Duration
     private let reconcileInterval: Duration
     private let files: any FileCalls
+    private let now: Now
     private let onChange: @Sendable (FolderHint) -> Void
-    private let shared = Mutex(State())
+    private let shared: Mutex<State>
     private let isStopping = Atomic(false)
     private let thread = Mutex<OwnThread?>(nil)
 
@@ -75,10 +76,12 @@ package final class FolderWatcher: Sendable {
     ///   - onChange: called on the watcher's thread; must not wait.
     package init(
         folder: String, filter: PhotoFilter, pollInterval: Duration, reconcileInterval: Duration,
-        files: any FileCalls = SystemFiles(), onChange: @escaping @Sendable (FolderHint) -> Void
+        files: any FileCalls = SystemFiles(), now: @escaping Now = { .now },
+        onChange: @escaping @Sendable (FolderHint) -> Void
     ) {
         self.folder = folder
-        self.files = files
+        (self.files, self.now) = (files, now)
+        shared = Mutex(State(heartbeat: now()))
         self.filter = filter
         self.pollInterval = pollInterval
         self.reconcileInterval = reconcileInterval
@@ -96,7 +99,7 @@ package final class FolderWatcher: Sendable {
         let started = try OwnThread("watcher") { [self] in
             var watch = Watch(
                 folder, filter, pollInterval: pollInterval, reconcileInterval: reconcileInterval,
-                files: files, onChange,
+                files: files, now: now, onChange,
                 isStopping: { [self] in isStopping.load(ordering: .relaxed) },
                 update: { [self] change in shared.withLock { change(&$0) } })
             watch.begin()
@@ -125,6 +128,7 @@ private struct Watch: ~Copyable {
     private let pollInterval: Duration
     private let reconcileInterval: Duration
     private let files: any FileCalls
+    private let now: Now
     private let onChange: @Sendable (FolderHint) -> Void
     private let isStopping: () -> Bool
     private let update: ((inout FolderWatcher.State) -> Void) -> Void
@@ -141,9 +145,9 @@ private struct Watch: ~Copyable {
     private var mounts = MountTable()
     /// The first half of a rename of a folder.
     private var departing: (cookie: UInt32, path: [UInt8])?
-    private var nextCheck = ContinuousClock.now
-    private var nextPoll = ContinuousClock.now
-    private var nextLook = ContinuousClock.now
+    private var nextCheck: ContinuousClock.Instant
+    private var nextPoll: ContinuousClock.Instant
+    private var nextLook: ContinuousClock.Instant
     private var backOff = Duration.zero
     private var lastOverflow: ContinuousClock.Instant?
 
@@ -157,7 +161,7 @@ private struct Watch: ~Copyable {
 
     init(
         _ folder: String, _ filter: PhotoFilter, pollInterval: Duration, reconcileInterval: Duration,
-        files: any FileCalls, _ onChange: @escaping @Sendable (FolderHint) -> Void,
+        files: any FileCalls, now: @escaping Now, _ onChange: @escaping @Sendable (FolderHint) -> Void,
         isStopping: @escaping () -> Bool,
         update: @escaping ((inout FolderWatcher.State) -> Void) -> Void
     ) {
@@ -169,6 +173,8 @@ private struct Watch: ~Copyable {
         self.onChange = onChange
         self.isStopping = isStopping
         self.update = update
+        self.now = now
+        (nextCheck, nextPoll, nextLook) = (now(), now(), now())
     }
 
     /// Sets all watches.
@@ -191,8 +197,9 @@ private struct Watch: ~Copyable {
         mounts.update()
         let descriptor = openRoot()
         if descriptor >= 0 { watch([], descriptor, on: nil) }
-        (nextPoll, nextLook) = (.now + pollInterval, .now + reconcileInterval)
-        nextCheck = .now + Self.checkInterval
+        let now = now()
+        (nextPoll, nextLook) = (now + pollInterval, now + reconcileInterval)
+        nextCheck = now + Self.checkInterval
         let isThere = descriptor >= 0
         update {
             $0.pollReason = reason
@@ -209,12 +216,12 @@ private struct Watch: ~Copyable {
             let place = path.isEmpty ? "the image folder" : FileName(bytes: path).text
             reasons.append("\(place) is on \(kind), which does not report what other hosts change")
         }
-        let isClosed = queue == nil
+        let (isClosed, now) = (queue == nil, now())
         update {
             $0.watched = count
             $0.unwatched = left
             if !isClosed { $0.pollReason = reasons.isEmpty ? nil : reasons.joined(separator: "; ") }
-            $0.heartbeat = .now
+            $0.heartbeat = now
         }
     }
 
@@ -236,7 +243,7 @@ private struct Watch: ~Copyable {
             handle(event)
             if (tree.count, unwatched.count, remote.count) != before { show() }
         }
-        let now = ContinuousClock.now
+        let now = now()
         if event == nil || now >= nextCheck {
             nextCheck = now + Self.checkInterval
             check(now)
@@ -312,18 +319,21 @@ private struct Watch: ~Copyable {
     private mutating func watchFolder(at path: [UInt8]) {
         guard filter.admitsWay(to: path) else { return }
         var current = openRoot()
-        for part in path.split(separator: UInt8(ascii: "/")) where current >= 0 {
+        guard current >= 0 else { return noteUnwatched(path, errno) }
+        for part in path.split(separator: UInt8(ascii: "/")) {
             let next = openFolder(Array(part), in: current)
+            let number = errno
             close(current)
+            guard next >= 0 else { return noteUnwatched(path, number) }
             current = next
         }
-        if current >= 0 { watch(path, current, on: nil) } else { noteUnwatched(path, errno) }
+        watch(path, current, on: nil)
     }
 
     /// A folder that was not opened because of what it is, or is not, is watched when it has changed; another is tried again and
     /// again.
     private mutating func noteUnwatched(_ path: [UInt8], _ number: Int32) {
-        guard ![ENOENT, ENOTDIR, ELOOP, EACCES, EPERM, ENAMETOOLONG].contains(number) else { return }
+        guard !isFinding(errno: number) else { return }
         leaveUnwatched(path, number)
     }
 
@@ -353,7 +363,7 @@ private struct Watch: ~Copyable {
                 watch,
                 WatchedTree.Entry(path: path, inode: UInt(status.st_ino), device: own))
             if path.isEmpty { root = watch }
-            if watchesSet % 256 == 0 { update { $0.heartbeat = .now } }
+            if watchesSet % 256 == 0 { beat() }
         } catch {
             // Without a watch here, what comes below would not be noticed either.
             leaveUnwatched(path, error.errno)
@@ -367,6 +377,11 @@ private struct Watch: ~Copyable {
             let opened = openFolder(name, in: descriptor)
             if opened >= 0 { watch(child, opened, on: own) } else { noteUnwatched(child, errno) }
         }
+    }
+
+    private func beat() {
+        let now = now()
+        update { $0.heartbeat = now }
     }
 
     private func isBelowRemote(_ path: [UInt8]) -> Bool {
@@ -489,7 +504,7 @@ private struct Watch: ~Copyable {
 
     /// Reports were lost: everything is watched anew, after a pause that doubles while it happens again and again.
     private mutating func overflow() {
-        let now = ContinuousClock.now
+        let now = now()
         if let lastOverflow, now - lastOverflow < Self.calm {
             backOff = min(max(backOff * 2, .milliseconds(250)), Self.longestBackOff)
         } else {
@@ -501,9 +516,9 @@ private struct Watch: ~Copyable {
             $0.isBehind = true
         }
         let end = now + backOff
-        while ContinuousClock.now < end, !isStopping() {
+        while self.now() < end, !isStopping() {
             usleep(100_000)
-            update { $0.heartbeat = .now }
+            beat()
         }
         begin()
         onChange(.everything(.overflow))

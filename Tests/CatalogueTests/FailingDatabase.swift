@@ -2,11 +2,11 @@ import Foundation
 import GRDBSQLite
 import Synchronization
 
-/// SQLite's calls to the disk, of which some fail on purpose: its writes, flushes and truncations of files below a folder go through a
-/// VFS before the usual one (https://sqlite.org/vfs.html).
+/// SQLite's calls to the disk, of which some fail on purpose: what it does with files below a folder goes through a VFS before the usual
+/// one (https://sqlite.org/vfs.html).
 final class FailingDatabase: Sendable {
     enum Call: String, Sendable {
-        case write, flush, truncate
+        case open, read, write, flush, truncate
     }
 
     private struct State {
@@ -22,7 +22,7 @@ final class FailingDatabase: Sendable {
     private let folder: String
 
     /// - Parameters:
-    ///   - code: what SQLite is told: `SQLITE_FULL`, `SQLITE_IOERR_WRITE`, `SQLITE_IOERR_FSYNC`.
+    ///   - code: what SQLite gets to hear, such as `SQLITE_FULL`.
     ///   - number: which of these calls fails, from 1 on.
     ///   - isLasting: whether all after it fail too.
     init(below folder: String, with code: Int32, at number: Int, isLasting: Bool, of calls: Set<Call>) {
@@ -78,6 +78,10 @@ final class FailingDatabase: Sendable {
         vfs.initialize(to: usual.vfs.pointee)
         vfs.pointee.zName = UnsafePointer(strdup("failing"))
         vfs.pointee.xOpen = { _, name, file, flags, outFlags in
+            if let name, let failure = FailingDatabase.disk(of: String(cString: name))?.failure(of: .open) {
+                file?.pointee.pMethods = nil
+                return failure
+            }
             let result = FailingDatabase.usual.vfs.pointee.xOpen(
                 FailingDatabase.usual.vfs, name, file, flags, outFlags)
             if result == SQLITE_OK, let file, let name {
@@ -104,6 +108,10 @@ final class FailingDatabase: Sendable {
     private static func methods(before original: Methods) -> Methods {
         let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
         methods.initialize(to: original.pointer.pointee)
+        methods.pointee.xRead = { file, bytes, count, offset in
+            FailingDatabase.failure(of: .read, file)
+                ?? FailingDatabase.original(file).pointer.pointee.xRead(file, bytes, count, offset)
+        }
         methods.pointee.xWrite = { file, bytes, count, offset in
             FailingDatabase.failure(of: .write, file)
                 ?? FailingDatabase.original(file).pointer.pointee.xWrite(file, bytes, count, offset)
@@ -122,6 +130,10 @@ final class FailingDatabase: Sendable {
             return original.pointer.pointee.xClose(file)
         }
         return Methods(pointer: methods)
+    }
+
+    private static func disk(of name: String) -> FailingDatabase? {
+        registry.withLock { $0.disks.first { name.hasPrefix("\($0.key)/") }?.value }
     }
 
     private static func failure(of call: Call, _ file: File?) -> Int32? {

@@ -89,7 +89,7 @@ struct ControlClientTests {
             images.folder = "photos"
             output.folder = "out"
             state.folder = "state"
-            runtime.timeout_seconds = 1
+            runtime.timeout_seconds = 120
             """, file: "\(folder.path)/shop.toml")
     }
 
@@ -97,7 +97,10 @@ struct ControlClientTests {
         -> ScriptedAgent
     { try ScriptedAgent(at: socket, script: script) }
 
-    private func client() throws -> ControlClient {
+    /// - Parameter isPatient: whether it waits for as long as tests do; else for a second.
+    private func client(isPatient: Bool = true) throws -> ControlClient {
+        var settings = settings
+        if !isPatient { settings.runtime.timeout = .seconds(1) }
         guard let client = try ControlClient(settings: settings) else { throw NobodyListens() }
         return client
     }
@@ -208,7 +211,9 @@ struct ControlClientTests {
         defer { agent.stop() }
         for _ in 0..<2 {
             let start = ContinuousClock.now
-            #expect(throws: ControlError.noAnswer(socket: socket, seconds: 1)) { _ = try client().status() }
+            #expect(throws: ControlError.noAnswer(socket: socket, seconds: 1)) {
+                _ = try client(isPatient: false).status()
+            }
             #expect(ContinuousClock.now - start >= .seconds(1))
         }
     }
@@ -238,12 +243,13 @@ struct ControlClientTests {
         }
         defer { agent.stop() }
         var progress: [ReconcileProgress] = []
-        #expect(try client().reconcile(allowsMassRemoval: true) { progress.append($0) } == report)
+        #expect(
+            try client(isPatient: false).reconcile(allowsMassRemoval: true) { progress.append($0) } == report)
         #expect(progress == [.ranking(done: 1, of: 2)])
         #expect(agent.requests.contains { $0.contains("/healthz") })
         isAlive.store(false, ordering: .relaxed)
         #expect(throws: ControlError.noAnswer(socket: socket, seconds: 1)) {
-            _ = try client().reconcile(allowsMassRemoval: false) { _ in }
+            _ = try client(isPatient: false).reconcile(allowsMassRemoval: false) { _ in }
         }
     }
 

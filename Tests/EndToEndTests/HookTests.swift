@@ -259,7 +259,7 @@ struct HookTests {
             """
             mkdir running || echo two >> overlaps
             cat > list
-            sleep 2
+            until [ -e go ]; do sleep 0.1; done
             cat list >> told; echo -- >> told
             rmdir running
             """, publish: "settle_ms = 10")
@@ -271,6 +271,9 @@ struct HookTests {
             agent.signal(SIGKILL)
         }
         let agent = try RunningAgent(shop)
+        #expect(
+            try eventually { try shop.run("status").output.contains("one that was begun before still runs") })
+        try shop.folder.write("go", [])
         // Nobody noted that the first one was told, so it is told again.
         #expect(try eventually { try hooked.told().count == 2 })
         let products = try shop.published().keys.sorted()

@@ -168,7 +168,8 @@ struct ModelsTests {
         #expect(
             wrong.code == 78
                 && wrong.errors.contains(
-                    "embedding.weights must have a number from 0.001 to 1000 for each of the 1 models")
+                    "embedding.weights must have a number from 0.001 to 1000 for each model of embedding.models, which has 1"
+                )
         )
     }
 }

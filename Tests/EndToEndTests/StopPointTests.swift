@@ -2,8 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A debug build can be made to end, as if it had been killed, at the n-th place between two steps of which the second must not be
-/// lost with the first (`StopPoint`). Here it ends at each of them, whatever it is doing.
+/// A debug build can be made to end, as if it had been killed, at the n-th point at which a crash must lose nothing (`StopPoint`). Here it ends at each of them, whatever it is doing.
 @Suite("Ended at any point", .inLanes)
 struct StopPointTests {
     enum Work: String, CaseIterable, CustomTestStringConvertible {
@@ -59,37 +58,42 @@ struct StopPointTests {
         work == .otherLayout ? "layout = \"sharded\"\nshard_digits = 1\ncomponent = true\n" : ""
     }
 
-    @Test(
-        "the next run makes what a clean run makes, and whatever is there before is whole",
-        arguments: Work.allCases)
-    func everyPoint(of work: Work) throws {
-        let shop = try prepare(work)
-        let clean = try shop.cleanRun(extra: extra(work), output: output(work))
-        let before = try shop.files()
-        let base = "\(shop.folder.path)/base"
-        try manager.createDirectory(atPath: base, withIntermediateDirectories: true)
-        for name in ["out", "state"] where manager.fileExists(atPath: "\(shop.folder.path)/\(name)") {
-            try Shop.run(["cp", "-a", "\(shop.folder.path)/\(name)", base])
+    /// A shop as it is before each ending, what is made of it in the end, and what was found.
+    private final class Series {
+        let shop: Shop
+        let clean: [String: Data]
+        private let before: [String: Data]
+        private var points: [String: Int] = [:]
+        private(set) var number = 0
+        private var base: String { "\(shop.folder.path)/base" }
+
+        init(_ shop: Shop, clean: [String: Data]) throws {
+            (self.shop, self.clean) = (shop, clean)
+            before = try shop.files()
+            try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
+            for name in ["out", "state"]
+            where FileManager.default.fileExists(atPath: "\(shop.folder.path)/\(name)") {
+                try Shop.run(["cp", "-a", "\(shop.folder.path)/\(name)", base])
+            }
         }
 
-        var points: [String: Int] = [:]
-        var number = 0
-        while true {
+        /// Puts all back; what is run next ends at the next point.
+        func begin() throws -> [String] {
             number += 1
             for name in ["out", "state"] {
-                try? manager.removeItem(atPath: "\(shop.folder.path)/\(name)")
-                if manager.fileExists(atPath: "\(base)/\(name)") {
+                try? FileManager.default.removeItem(atPath: "\(shop.folder.path)/\(name)")
+                if FileManager.default.fileExists(atPath: "\(base)/\(name)") {
                     try Shop.run(["cp", "-a", "\(base)/\(name)", shop.folder.path])
                 }
             }
-            let cut = try shop.run("reconcile", under: ["env", "IMGREC_STOP_AT=\(number)"])
-            guard cut.code == SIGKILL else {
-                #expect(cut.code == 0, "\(cut.errors)")
-                break
-            }
+            return ["env", "IMGREC_STOP_AT=\(number)"]
+        }
+
+        /// It has ended there: whatever is there is whole, and the next run makes what a clean run makes.
+        func check(_ errors: String) throws {
             let point = String(
-                cut.errors.split(separator: "\n").last { $0.contains("stopped before ") } ?? "")
-            points[String(point.trimmingPrefix("stopped before ")), default: 0] += 1
+                try #require(errors.firstMatch(of: /stopped ((?:before|after) .*)/), "\(errors)").output.1)
+            points[point, default: 0] += 1
             for (name, data) in try shop.files() where !name.hasPrefix(".") {
                 #expect(data == before[name] || data == clean[name], "\(name), point \(number): \(point)")
             }
@@ -101,10 +105,61 @@ struct StopPointTests {
                 idle.read == 0 && idle.published.written == 0 && idle.products > 0,
                 "point \(number): \(point)")
         }
-        print(
-            "\(work.rawValue): ended at each of \(number - 1) points: \(points.sorted { $0.key < $1.key }.map { "\($0.value) before \($0.key)" }.joined(separator: ", "))"
-        )
-        // A build without stop points would end at none of them.
-        #expect(number > 10)
+
+        func report(_ work: String) {
+            let all = points.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            print("\(work): ended at each of \(number - 1) points: \(all.joined(separator: ", "))")
+            // A build without stop points would end at none of them.
+            #expect(points.count > 3)
+        }
+    }
+
+    @Test(
+        "the next run makes what a clean run makes, and whatever is there before is whole",
+        arguments: Work.allCases)
+    func everyPoint(of work: Work) throws {
+        let shop = try prepare(work)
+        let series = try Series(shop, clean: try shop.cleanRun(extra: extra(work), output: output(work)))
+        while true {
+            let cut = try shop.run("reconcile", under: try series.begin())
+            guard cut.code == SIGKILL else {
+                #expect(cut.code == 0, "\(cut.errors)")
+                break
+            }
+            try series.check(cut.errors)
+        }
+        series.report(work.rawValue)
+    }
+
+    @Test("so it is while a running agent has another model take over behind the one in service")
+    func takeOver() throws {
+        let shop = try Shop(perCategory: 0)
+        for number in 1...4 {
+            try manager.copyItem(
+                atPath: "\(Repository.catalogue)/bird/bird-00\(number).jpg",
+                toPath: "\(shop.photos)/\(number).jpg")
+        }
+        try shop.run("reconcile")
+        let other = "[model]\nname = \"efficientnet-lite1\"\n[performance]\nbackground_percent = 100\n"
+        try shop.configure(other)
+        let series = try Series(shop, clean: try shop.cleanRun(extra: other))
+        while true {
+            let agent = try Shop.start(
+                try series.begin() + [Shop.binary, "run", "--config", shop.settings])
+            let hasTakenOver = {
+                guard let status: LiveStatus = try? shop.run("status", "--json").json() else { return false }
+                return status.running?.state == "idle" && status.model?.name == "efficientnet-lite1"
+            }
+            #expect(eventually { !agent.process.isRunning || hasTakenOver() })
+            if agent.process.isRunning { kill(agent.process.processIdentifier, SIGTERM) }
+            let errors = String(decoding: agent.errors.readDataToEndOfFile(), as: UTF8.self)
+            agent.process.waitUntilExit()
+            guard agent.process.terminationStatus == SIGKILL else {
+                #expect(agent.process.terminationStatus == 0, "\(errors)")
+                break
+            }
+            try series.check(errors)
+        }
+        series.report("a change of model behind the one in service")
     }
 }

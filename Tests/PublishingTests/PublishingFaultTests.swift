@@ -75,15 +75,21 @@ struct PublishingFaultTests {
                 _ = try publish(output, isAfter: false)
                 let files = FailingFiles(
                     fault, at: number, isLasting: isLasting, of: FailingFiles.kinds(of: fault))
+                var isReported = false
                 do {
                     _ = try publish(output, isAfter: true, model: model, through: files)
                 } catch let error as PublishingError {
-                    failed += 1
+                    (failed, isReported) = (failed + 1, true)
                     #expect(!"\(error)".isEmpty)
                 }
                 guard let hit = files.injected.first else { break }
+                // What could not be flushed is not said to be there, and what is said to be there is. What was put aside may be left:
+                // the next time removes it.
+                let found = try TemporaryFolder.contents(of: output).filter { !$0.key.hasPrefix(".") }
+                let isDone = found == new && !["fdatasync", "syncfs"].contains(hit)
+                #expect(isReported || isDone, "\(fault) at \(hit), call \(number)")
                 hits[hit, default: 0] += 1
-                for (name, data) in try TemporaryFolder.contents(of: output) where !name.hasPrefix(".") {
+                for (name, data) in found {
                     #expect(
                         data == old[name] || data == new[name], "\(name), \(fault) at \(hit), call \(number)")
                 }

@@ -70,11 +70,17 @@ struct SettingsEffectsTests {
                 effects.insert(.failures)
             }
             if try recipe(before) != recipe(after) { effects.insert(.embeddings) }
+            if before.images.productPattern != after.images.productPattern { effects.insert(.grouping) }
             if OutputForm(before) != OutputForm(after) || before.recommendations != after.recommendations {
                 effects.insert(.documents)
             }
         }
-        #expect(effects == key.definition.effects.subtracting(.restart))
+        let (usual, changed) = (
+            try settings(Self.bases[1]), try settings(Self.bases[1].merging([name: other]) { $1 })
+        )
+        // The runtime folder goes with the state folder, and says so itself.
+        if name != "state.folder", changed.needsRestart(since: usual) { effects.insert(.restart) }
+        #expect(effects == key.definition.effects)
 
         // What is kept from run to run counts no longer, or still.
         let (before, after) = (
@@ -83,6 +89,15 @@ struct SettingsEffectsTests {
         let model = ContentDigest(of: [1])
         #expect((before.readingRules(model) != after.readingRules(model)) == effects.contains(.failures))
         #expect((DocumentForm(before).digest != DocumentForm(after).digest) == effects.contains(.documents))
+    }
+
+    @Test("a folder that is written out and was meant before is no change")
+    func effective() throws {
+        let usual = try settings([:])
+        let written = try settings(["runtime.folder": "\"\(usual.runtimeFolder)\""])
+        #expect(written != usual && !written.needsRestart(since: usual))
+        let moved = try settings(["runtime.folder": "\"/elsewhere\""])
+        #expect(moved.needsRestart(since: usual) && usual.needsRestart(since: moved))
     }
 
     private func reader(_ settings: Settings) -> PhotoReader {

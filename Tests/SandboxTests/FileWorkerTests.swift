@@ -1,5 +1,7 @@
+import Files
 import Foundation
 import Glibc
+import Products
 import TestSupport
 import Testing
 
@@ -50,6 +52,51 @@ struct FileWorkerTests {
         for path in ["\(folder.path)/none", folder.path, "\(folder.path)/pipe", "/dev/zero", "", long] {
             #expect(try look(path) == nil && read(path) == nil, "\(path.prefix(80))")
         }
+    }
+
+    /// What the process answers where a call fails; in this process.
+    private func answer(_ question: FileWorkerMain.Question, _ path: String, _ files: any FileCalls) throws
+        -> [[UInt8]]
+    {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
+        defer { close(ends[0]) }
+        #expect(FileWorkerMain.answer(question, path, to: ends[1], files: files))
+        close(ends[1])
+        var answers: [[UInt8]] = []
+        while case .message(let bytes) = Message.receive(from: ends[0]) { answers.append(bytes) }
+        return answers
+    }
+
+    @Test(
+        "whichever call fails, the answer says so, and what the disk gives in parts is whole",
+        arguments: [.errno(EIO), .errno(EMFILE), .errno(ESTALE), .errno(EACCES), .short]
+            as [FailingFiles.Fault])
+    func faults(fault: FailingFiles.Fault) throws {
+        let bytes = (0..<1000).map { UInt8($0 % 251) }
+        try folder.write("a.csv", bytes)
+        let path = "\(folder.path)/a.csv"
+        var injected = 0
+        for question in [FileWorkerMain.Question.stamp, .contents] {
+            let whole = try answer(question, path, SystemFiles())
+            var call = 1
+            while true {
+                let files = FailingFiles(
+                    fault, at: call, isLasting: false, of: FailingFiles.kinds(of: fault))
+                let said = try answer(question, path, files)
+                if files.injected.isEmpty || fault.description == "half" {
+                    #expect(said == whole)
+                } else if fault.description == errnoText(EACCES) {
+                    #expect(said.last == [FileWorkerMain.Answer.nothing.rawValue])
+                } else {
+                    #expect(said.last?.first == FileWorkerMain.Answer.failed.rawValue)
+                }
+                guard !files.injected.isEmpty else { break }
+                (call, injected) = (call + 1, injected + 1)
+            }
+        }
+        print("looking at a table, \(fault): \(injected) faults injected")
+        #expect(injected > 0)
     }
 
     @Test("says what is wrong with a disk that answers that it cannot")

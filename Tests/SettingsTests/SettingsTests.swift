@@ -167,7 +167,7 @@ struct SettingsTests {
             ),
             (
                 "[embedding]\nmodels = [\"a\"]\nweights = [1.0, 2.0]",
-                "/x.toml:7: embedding.weights must have a number from 0.001 to 1000 for each of the 1 models of embedding.models"
+                "/x.toml:7: embedding.weights must have a number from 0.001 to 1000 for each model of embedding.models, which has 1"
             ),
             (
                 "[picture]\nbackground = \"white\"",

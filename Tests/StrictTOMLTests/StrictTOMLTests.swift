@@ -252,8 +252,10 @@ struct StrictTOMLTests {
             ),
             (
                 "[images]\nfolder = \"x\"\n[[list]]",
-                "a.toml: list.name is missing and has no default. Add it."
+                "a.toml:3: list.name is missing and has no default. Add it."
             ),
+            ("[images]\nextensions = []", "a.toml:1: images.folder is missing"),
+            ("\"\u{e9}\" = 1\n\"e\u{301}\" = 2", "a.toml:1: unknown key \u{e9}"),
             ("[model]", "a.toml: images.folder is missing and has no default. Add it."),
         ])
     func errors(text: String, message: String) {
@@ -274,8 +276,34 @@ struct StrictTOMLTests {
             ("[images]\nfolder = \"x\"\n[é]\nb = 1", "a.toml:3:"), ("[.", "a.toml:1:"),
             ("a = \"\u{0}\"", "a.toml:1:"), (String(repeating: "[", count: 100_000), "a.toml:1:"),
             ("a = \(String(repeating: "[", count: 100_000))", "a.toml:1:"),
+            ("\n[a\(String(repeating: ".a", count: 100_000))]", "a.toml:2:"),
+            ("b = \"\"\"\n#\"\"\"\"\n\(String(repeating: " . 'a'", count: 100_000)) = 1", "a.toml:3:"),
+            ("b = 1\na\(String(repeating: ".a", count: 80)) = 1", "a.toml:2:"),
+            (
+                "b = 1\nc = \(String(repeating: "[", count: 80))\(String(repeating: "]", count: 80))",
+                "a.toml:2:"
+            ),
         ])
     func syntax(text: String, place: String) {
         #expect { try read(text) } throws: { "\($0)".hasPrefix(place) && "\($0)".contains("not TOML") }
+    }
+
+    @Test("text, numbers and comments may have as many dots as they like")
+    func dots() throws {
+        let dots = String(repeating: ".", count: 100)
+        let numbers = String(repeating: "1.5, ", count: 100)
+        let text = """
+            # \(dots) "
+            [images]
+            folder = "\\"\(dots)" # '\(dots)
+            extensions = ['''
+            '\(dots)" # \(dots)'''']
+            [model]
+            mean = [ 1.5, # \(dots)
+            2.5, 3.5 ]
+            """
+        #expect(try read(text).images.folder == "\"\(dots)")
+        // As many as a list may have, for all that it is the wrong one here.
+        #expect { try read("images.folder = [\(numbers)]") } throws: { !"\($0)".contains("dots") }
     }
 }

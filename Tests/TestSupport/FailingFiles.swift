@@ -52,6 +52,9 @@ package final class FailingFiles: FileCalls {
 
     package func arm() { state.withLock { $0.isArmed = true } }
 
+    /// From now on nothing fails.
+    package func disarm() { state.withLock { $0.isArmed = false } }
+
     /// The calls that failed.
     package var injected: [String] { state.withLock { $0.injected } }
 

@@ -3,6 +3,7 @@ import Products
 import Synchronization
 import TestSupport
 import Testing
+import Threads
 
 @testable import Watching
 
@@ -69,12 +70,12 @@ struct FolderWatcherTests {
 
     private func watching(
         excludes: [String] = [], poll: Duration = .seconds(600), look: Duration = .seconds(600),
-        _ body: (Reports, FolderWatcher) throws -> Void
+        now: @escaping Now = { .now }, _ body: (Reports, FolderWatcher) throws -> Void
     ) throws {
         let reports = Reports()
         let watcher = FolderWatcher(
             folder: photos, filter: PhotoFilter(extensions: ["jpg"], excludes: excludes),
-            pollInterval: poll, reconcileInterval: look
+            pollInterval: poll, reconcileInterval: look, now: now
         ) { reports.note($0) }
         try watcher.start()
         defer { watcher.stop() }
@@ -272,10 +273,14 @@ struct FolderWatcherTests {
         }
     }
 
-    @Test("everything is to be looked at now and then, and watching goes on")
+    @Test("everything is to be looked at when it is time and not before, and watching goes on")
     func periodic() throws {
-        try watching(look: .seconds(2)) { reports, _ in
+        let clock = ManualClock()
+        try watching(look: .seconds(3600), now: clock.now) { reports, _ in
             for round in 0..<2 {
+                clock.advance(by: .seconds(3599))
+                #expect(try reported(reports).isEmpty)
+                clock.advance(by: .seconds(1))
                 #expect(reports.wait(for: "periodic") { $0 == .everything(.periodic) })
                 try folder.write("photos/\(round).jpg", [1])
                 #expect(reports.wait(for: "photo", photo("\(round).jpg", .finished)))

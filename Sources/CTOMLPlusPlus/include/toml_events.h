@@ -24,7 +24,7 @@ typedef enum {
     IMGREC_TOML_DATE,
 } imgrec_toml_kind;
 
-// Line and column count from 1; both are 0 where a value stands nowhere of its own.
+// Line and column count from 1; both are 0 at the end of a table or an array.
 typedef struct {
     uint32_t line;
     uint32_t column;
