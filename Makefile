@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` shows what the agent does, `make test` runs every test.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build check test test-all test-under-load test-dependencies test-sanitized compare bench bench-neighbours soak fuzz install uninstall format lint clean dependencies toolchain
+.PHONY: help demo build check test test-all test-under-load test-dependencies test-sanitized test-threads compare bench bench-neighbours soak fuzz install uninstall format lint clean dependencies toolchain
 
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/openvino/lib/pkgconfig
 
@@ -13,10 +13,11 @@ help:
 	@echo 'make uninstall         take that away again'
 	@echo 'make check             format, build and unit tests, in some minutes'
 	@echo 'make test              run every test'
-	@echo 'make test-all          also under load, against Keras and PyTorch, and a change of model with 5,000 products'
+	@echo 'make test-all          also under load, with sanitizers, against Keras and PyTorch, and a change of model with 5,000 products'
 	@echo 'make test-under-load   run the tests while both cores are busy with 16 other things'
 	@echo 'make compare           compare models with Keras and PyTorch, over real photos'
-	@echo 'make test-sanitized     run the imaging tests with the address sanitizer'
+	@echo 'make test-sanitized    run the imaging tests with the address sanitizer'
+	@echo 'make test-threads      run the unit tests with the thread sanitizer'
 	@echo 'make bench             measure it beside OpenVINO alone and the Keras recipe'
 	@echo 'make bench-neighbours  measure the neighbour table beside FAISS and numpy'
 	@echo 'make soak              change, move, delete and kill at random, and compare with a clean run'
@@ -56,7 +57,8 @@ check: lint test-dependencies
 
 test-all: test test-under-load compare
 	@Scripts/change-model
-	@Scripts/test-sanitized
+	@Scripts/test-sanitized imaging
+	@Scripts/test-sanitized threads
 
 test-under-load: test-dependencies
 	@Scripts/test-under-load
@@ -67,7 +69,10 @@ compare: build
 	@Scripts/compare-with-pytorch
 
 test-sanitized:
-	@Scripts/test-sanitized
+	@Scripts/test-sanitized imaging
+
+test-threads: test-dependencies
+	@Scripts/test-sanitized threads
 
 bench: build
 	@Scripts/install-debian-packages test

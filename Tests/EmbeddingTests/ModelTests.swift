@@ -10,6 +10,17 @@ private var folder: String { "\(Repository.models)/\(name)" }
 
 @Suite("Models")
 struct ModelTests {
+    @Test("every key of a manifest is on the page about models")
+    func page() throws {
+        let page = try String(contentsOfFile: "\(Repository.root)/Docs/reference/models.md", encoding: .utf8)
+        let keys = ManifestFile().keys
+        #expect(keys.count > 20)
+        for key in keys {
+            let isThere = page.contains("`\(key.dotted)`") || page.contains("`\(key.definition.name)`")
+            #expect(isThere, "\(key.dotted)")
+        }
+    }
+
     /// The default model, or a copy of it.
     private func source(
         _ copy: TemporaryFolder? = nil, _ precision: Precision = .f32, version: Int = 1

@@ -12,9 +12,12 @@ import Watching
 @Suite("What becomes of photos")
 struct PhotoIntakeTests {
     private let folder: TemporaryFolder
-    private static let vector = try! Embedding(normalizing: [1, 2, 3])
+    private let vector: Embedding
 
-    init() throws { folder = try TemporaryFolder() }
+    init() throws {
+        folder = try TemporaryFolder()
+        vector = try Embedding(normalizing: [1, 2, 3])
+    }
 
     private func digest(_ name: String) -> ContentDigest { ContentDigest(of: Array(name.utf8)) }
 
@@ -52,7 +55,7 @@ struct PhotoIntakeTests {
         let plan = try plan(["a.jpg"])
         var intake = intake(plan)
         intake.take(
-            .embedded(old(), digest("a"), Self.vector, notes: ["its profile is broken"]), of: plan.readings[0]
+            .embedded(old(), digest("a"), vector, notes: ["its profile is broken"]), of: plan.readings[0]
         )
         #expect(intake.takeImages().map(\.state) == [.ready(digest("a"))])
         #expect(intake.takeEmbeddings().map(\.digest) == [digest("a")])
@@ -72,7 +75,7 @@ struct PhotoIntakeTests {
                 let reading = plan.readings[index]
                 switch (index, fate) {
                 case (0, "embedded"):
-                    intake.take(.embedded(old(), digest("x"), Self.vector, notes: []), of: reading)
+                    intake.take(.embedded(old(), digest("x"), vector, notes: []), of: reading)
                 case (0, "refused"):
                     intake.take(.refused(old(), digest("x"), reason: "no photo"), of: reading)
                 default: intake.take(.known(old(), digest("x")), of: reading)

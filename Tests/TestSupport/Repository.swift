@@ -14,8 +14,9 @@ package enum Repository {
     /// The agent that was built beside the tests, or another that IMGREC_AGENT names.
     package static let agent = ProcessInfo.processInfo.environment["IMGREC_AGENT"] ?? built("imgrec-agent")
 
-    /// A program that was built beside the tests.
+    /// A program that was built beside the tests, or in the folder that IMGREC_PROGRAMS names.
     package static func built(_ name: String) -> String {
+        if let folder = ProcessInfo.processInfo.environment["IMGREC_PROGRAMS"] { return "\(folder)/\(name)" }
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent(name).path
     }
