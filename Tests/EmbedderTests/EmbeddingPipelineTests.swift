@@ -39,6 +39,14 @@ struct EmbeddingPipelineTests {
             .pipeline(settings)
     }
 
+    private func run(
+        _ pipeline: EmbeddingPipeline, _ photos: [ImagePath], known: Set<ContentDigest> = [],
+        isOver: @escaping @Sendable () -> Bool = { false },
+        receive: ([(index: Int, outcome: EmbeddingPipeline.Outcome)]) throws -> Void = { _ in }
+    ) throws -> Int {
+        try pipeline.run(photos, isEmbedded: { known.contains($0) }, isOver: isOver, receive: receive)
+    }
+
     private func copy(_ name: String, from photo: String = "bird/bird-001.jpg") throws -> ImagePath {
         try FileManager.default.copyItem(
             atPath: "\(Repository.catalogue)/\(photo)", toPath: "\(folder.path)/\(name)")
@@ -73,11 +81,13 @@ struct EmbeddingPipelineTests {
             of: try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/\(stored.text)")))
 
         var outcomes: [Int: String] = [:]
-        let taken = try pipeline().run(photos, isEmbedded: { $0 == known }) { batch in
-            for (index, outcome) in batch {
-                #expect(outcomes.updateValue(name(outcome), forKey: index) == nil)
-            }
-        }
+        let taken = try run(
+            try pipeline(), photos, known: [known],
+            receive: { batch in
+                for (index, outcome) in batch {
+                    #expect(outcomes.updateValue(name(outcome), forKey: index) == nil)
+                }
+            })
         #expect(taken == photos.count && outcomes.count == photos.count)
         for pair in 0..<9 {
             #expect(Set([outcomes[pair * 2], outcomes[pair * 2 + 1]]) == ["embedded", "known"])
@@ -93,10 +103,9 @@ struct EmbeddingPipelineTests {
         for limit in [0, 1, 4] {
             let begun = Atomic(0)
             var seen: Set<Int> = []
-            let taken = try pipeline().run(
-                photos, isEmbedded: { _ in false },
-                isOver: { begun.add(1, ordering: .relaxed).newValue > limit }
-            ) { seen.formUnion($0.map(\.index)) }
+            let taken = try run(
+                try pipeline(), photos, isOver: { begun.add(1, ordering: .relaxed).newValue > limit },
+                receive: { seen.formUnion($0.map(\.index)) })
             #expect(taken == max(1, limit) && seen == Set(0..<taken))
         }
     }
@@ -107,18 +116,17 @@ struct EmbeddingPipelineTests {
         let photos = try (1...9).map { try copy("\($0).jpg", from: "bird/bird-00\($0).jpg") }
         let pipeline = try pipeline()
         #expect(throws: Full.self) {
-            _ = try pipeline.run(photos, isEmbedded: { _ in false }) { _ in throw Full() }
+            _ = try run(pipeline, photos, receive: { _ in throw Full() })
         }
         // The same pipeline goes on.
-        #expect(try pipeline.run(photos, isEmbedded: { _ in false }) { _ in } == 9)
+        #expect(try run(pipeline, photos) == 9)
     }
 
     @Test("a network that cannot be loaded, and readers that cannot be started, end it with the reason")
     func failures() throws {
         let photos = try (1...3).map { try copy("\($0).jpg", from: "bird/bird-00\($0).jpg") }
         #expect(throws: SandboxError.self) {
-            _ = try pipeline(readers: "/nowhere/imgrec-agent").run(photos, isEmbedded: { _ in false }) { _ in
-            }
+            _ = try run(try pipeline(readers: "/nowhere/imgrec-agent"), photos)
         }
         let models = "\(folder.path)/models"
         try FileManager.default.createDirectory(atPath: models, withIntermediateDirectories: true)
@@ -129,7 +137,7 @@ struct EmbeddingPipelineTests {
         try Data("no network".utf8).write(
             to: URL(fileURLWithPath: "\(models)/efficientnet-lite0/model.onnx"))
         #expect(throws: ModelError.self) {
-            _ = try pipeline(broken).run(photos, isEmbedded: { _ in false }) { _ in }
+            _ = try run(try pipeline(broken), photos)
         }
         // What is known without the network is.
         try folder.write("no photo.jpg", Array("no photo".utf8))
