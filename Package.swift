@@ -149,7 +149,7 @@ let package = Package(
             "Imaging", ["Products", "CImageCodecs", "CImagingKernels", "CLinux"], tests: ["Settings"])
         + rooms("Sandbox", ["Products", "Files", "CSandbox"], tests: ["SandboxProbe"])
         + rooms("PhotoReading", ["Products", "Settings", "Imaging", "Sandbox"])
-        + rooms("Embedding", ["Products", "StrictTOML", "COpenVINO", "CImagingKernels"])
+        + rooms("Embedding", ["Products", "Files", "StrictTOML", "COpenVINO", "CImagingKernels"])
         + rooms(
             "Embedder",
             ["Products", "Threads", "Settings", "Imaging", "Sandbox", "PhotoReading", "Embedding"])

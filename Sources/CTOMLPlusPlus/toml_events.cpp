@@ -166,7 +166,7 @@ uint32_t line_of_broken_assertion(std::string_view text) {
         if (text[index] == '\n') ends.push_back(index);
     }
     const auto end = std::partition_point(
-        ends.begin(), ends.end(), [text](size_t end) { return !breaks_assertion(text.substr(0, end)); });
+        ends.begin(), ends.end(), [text](size_t end) { return !breaks_assertion(text.substr(0, end + 1)); });
     return static_cast<uint32_t>(end - ends.begin()) + 1;
 }
 

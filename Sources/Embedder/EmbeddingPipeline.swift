@@ -38,8 +38,9 @@ package struct EmbeddingPipeline {
         case refused(FileStamp, ContentDigest?, reason: String)
         /// The process that was reading it was lost, most likely by its fault.
         case lost(FileStamp, ContentDigest, reason: String)
-        /// The file could not be read; another try may fare better.
-        case unreadable(reason: String)
+        /// The file could not be read.
+        /// - mayPass: whether another try may fare better though the file stays as it is.
+        case unreadable(reason: String, mayPass: Bool)
         case vanished
     }
 
@@ -153,7 +154,11 @@ package struct EmbeddingPipeline {
             switch error {
             case .vanished: return .over(.vanished)
             case .tooLarge(_, _, let stamp): return .over(.refused(stamp, nil, reason: error.description))
-            case .notAFile, .changing, .unreadable: return .over(.unreadable(reason: error.description))
+            case .unreadable(let number):
+                return .over(
+                    .unreadable(reason: error.description, mayPass: !isFinding(errno: number)))
+            case .notAFile, .changing:
+                return .over(.unreadable(reason: error.description, mayPass: false))
             }
         }
         let digest = ContentDigest(of: bytes)

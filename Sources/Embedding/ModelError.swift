@@ -1,3 +1,4 @@
+import Glibc
 import Products
 import StrictTOML
 
@@ -5,6 +6,7 @@ import StrictTOML
 package enum ModelError: ExplainedError, Hashable {
     case notFound(name: String, folders: [String], known: [String])
     case noManifest(folder: String)
+    case unreadableManifest(file: String, errno: Int32)
     case badManifest(TOMLError)
     case damaged(file: String, expected: String, found: String)
     case missingFile(file: String)
@@ -23,7 +25,13 @@ package enum ModelError: ExplainedError, Hashable {
                     ? "Run 'make build' (or 'make install') to obtain the default model, or set model.folder."
                     : "Name one of these: \(known.joined(separator: ", ")).", .unavailable)
         case .noManifest(let folder):
-            .init("\(folder) has no manifest.toml that can be read, so it is not a model", .unavailable)
+            .init("\(folder) has no manifest.toml, so it is not a model", .unavailable)
+        case .unreadableManifest(let file, EILSEQ):
+            .init("\(file) is not UTF-8 text", remedy: "Save it as UTF-8.", .dataError)
+        case .unreadableManifest(let file, let number):
+            .init(
+                "\(file) cannot be read: \(errnoText(number))", remedy: "Check its permissions and its disk.",
+                .unavailable)
         case .badManifest(let error):
             .init(error.sentence, remedy: error.remedy, .dataError)
         case .damaged(let file, let expected, let found):

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Products
 import StrictTOML
@@ -58,10 +59,15 @@ package struct ModelManifest: Hashable, Sendable {
     /// Reads a model folder's manifest.
     package init(folder: String) throws(ModelError) {
         let path = "\(folder)/\(Self.fileName)"
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw .noManifest(folder: folder)
+        let (bytes, failure) = SystemFiles().contents(ofFile: path)
+        if let failure {
+            throw failure == ENOENT || failure == ENOTDIR
+                ? .noManifest(folder: folder) : .unreadableManifest(file: path, errno: failure)
         }
-        try self.init(String(decoding: data, as: UTF8.self), file: path)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .unreadableManifest(file: path, errno: EILSEQ)
+        }
+        try self.init(text, file: path)
     }
 
     /// - Parameters:
@@ -101,8 +107,14 @@ extension ModelManifest {
         guard !file.contains("/") else {
             throw refuse(model.$file, expected: "a file beside the manifest", found: "\"\(file)\"")
         }
-        guard written.input.scale.allSatisfy({ $0 != 0 }) else {
-            throw refuse(written.input.$scale, expected: "numbers other than 0", found: "0")
+        // Of levels from 0 to 255; beyond that a float has no room for what comes of them.
+        guard written.input.mean.allSatisfy({ abs($0) <= 1e6 }) else {
+            throw refuse(written.input.$mean, expected: "numbers from -1000000 to 1000000", found: "another")
+        }
+        guard written.input.scale.allSatisfy({ (1e-6...1e6).contains(abs($0)) }) else {
+            throw refuse(
+                written.input.$scale, expected: "numbers from 0.000001 to 1000000, or as far below 0",
+                found: "another")
         }
         input = Input(written.input)
         let side = max(written.input.width, written.input.height)

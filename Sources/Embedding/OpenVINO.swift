@@ -20,7 +20,8 @@ final class CompiledNetwork: @unchecked Sendable {
         file: String, manifest: ModelManifest, precision: Precision, threads: Int, cache: String?
     ) throws(ModelError) {
         self.manifest = manifest
-        core = try created("starting") { ov_core_create(&$0) }
+        let core: OpaquePointer = try created("starting") { ov_core_create(&$0) }
+        self.core = core
         var properties = [
             // As many streams as threads: each picture is computed by one core, so several are in flight and
             // the sums of one run in one order. Pinning would fight with the threads that decode.
@@ -34,14 +35,16 @@ final class CompiledNetwork: @unchecked Sendable {
             let network = try Network(core: core, file: file).prepared(for: manifest)
             compiled = try network.compiled(on: core, properties: properties)
         } catch {
-            ov_core_free(core)
+            Calls.all.release { ov_core_free(core) }
             throw error
         }
     }
 
     deinit {
-        ov_compiled_model_free(compiled)
-        ov_core_free(core)
+        Calls.all.release {
+            ov_compiled_model_free(compiled)
+            ov_core_free(core)
+        }
     }
 
     func makeRequest() throws(ModelError) -> InferenceRequest {
@@ -63,7 +66,7 @@ final class InferenceRequest {
         (self.request, self.network, self.manifest) = (request, network, manifest)
     }
 
-    deinit { ov_infer_request_free(request) }
+    deinit { Calls.all.release { ov_infer_request_free(request) } }
 
     /// The values of the model's output for one picture, pooled: `dimension` numbers.
     func infer(_ picture: Picture) throws(ModelError) -> [Float] {
@@ -113,7 +116,7 @@ extension NetworkInterface {
     /// - Parameter shape: what an input is given; nil for none. Outputs depend on it.
     package init(file: String, shape: (input: String, dimensions: [Int])? = nil) throws(ModelError) {
         let core: OpaquePointer = try created("starting") { ov_core_create(&$0) }
-        defer { ov_core_free(core) }
+        defer { Calls.all.release { ov_core_free(core) } }
         let network = try Network(core: core, file: file)
         if let shape { try network.reshape(shape.input, to: shape.dimensions, of: file) }
         self = try network.interface()
@@ -130,7 +133,7 @@ private struct Network: ~Copyable {
 
     private init(owning model: OpaquePointer) { self.model = model }
 
-    deinit { ov_model_free(model) }
+    deinit { Calls.all.release { ov_model_free(model) } }
 
     borrowing func compiled(
         on core: OpaquePointer, properties: [(String, String)]
@@ -293,6 +296,13 @@ private final class Calls: Sendable {
         pthread_rwlock_rdlock(lock)
         defer { pthread_rwlock_unlock(lock) }
         return call()
+    }
+
+    /// Gives something back: not beside a call that is made again alone to hear why it fails.
+    func release(_ call: () -> Void) {
+        pthread_rwlock_rdlock(lock)
+        defer { pthread_rwlock_unlock(lock) }
+        call()
     }
 
     /// Makes a call: what it came to, and where it failed twice what OpenVINO says of that.

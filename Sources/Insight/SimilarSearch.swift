@@ -146,7 +146,7 @@ package struct SimilarSearch {
         ).pipeline(settings)
         switch try pipeline.outcome(of: path) {
         case .embedded(_, _, let embedding, _): return embedding
-        case .refused(_, _, let reason), .lost(_, _, let reason), .unreadable(let reason):
+        case .refused(_, _, let reason), .lost(_, _, let reason), .unreadable(let reason, _):
             throw InsightError.unreadablePhoto(path: name, reason: reason)
         case .vanished, .known: throw InsightError.unknownProduct(name)
         }

@@ -85,7 +85,7 @@ package final class ModelChange {
                     losses[digest, default: 0] += 1
                     let isRefused = losses[asked, default: 0] >= EmbeddingPipeline.lossesUntilRefused
                     failures[asked] = Failure(kind: isRefused ? .refused : .passing, reason: reason)
-                case .unreadable(let reason): failures[asked] = Failure(kind: .passing, reason: reason)
+                case .unreadable(let reason, _): failures[asked] = Failure(kind: .passing, reason: reason)
                 case .vanished: failures[asked] = Failure(kind: .gone, reason: "it is not there")
                 case .known: break
                 }

@@ -65,15 +65,17 @@ struct PhotoIntake {
             readCount += 1
             refused[digest] = (reason, false)
             fail(reading, stamp, reason, isCertain: false)
-        case .unreadable(let reason):
+        case .unreadable(let reason, let mayPass):
             if reading.previous?.digest != nil {
                 let failure = ReconcileReport.Failure(path: reading.photo.path.text, reason: reason)
                 keptFailures.append(failure)
                 failures.append(failure)
+                if mayPass { retries.append((reading.photo.path, RetrySchedule.mostCounted)) }
             } else {
                 let state = ImageRecord.State.failed(
                     reason: reason, attempts: reading.attempts + 1, under: nil)
                 fail(reading.record(reading.photo.stamp, state), previous: reading.previous)
+                if mayPass { retries.append((reading.photo.path, reading.attempts + 1)) }
             }
         case .vanished:
             if reading.previous != nil { departures.removed.append(reading.photo.path) }

@@ -93,7 +93,8 @@ extension ValueForm where Value == [String] {
     fileprivate static var endings: Self {
         texts.checked(expected: "a list of endings without their dot, such as \"jpg\"") {
             endings throws(ValueObjection) in
-            if let wrong = endings.first(where: { $0.isEmpty || $0.contains(".") || $0.contains("/") }) {
+            let marks = [UInt8(ascii: "."), UInt8(ascii: "/")]
+            if let wrong = endings.first(where: { $0.isEmpty || $0.utf8.contains(where: marks.contains) }) {
                 throw ValueObjection("\"\(wrong)\"")
             }
             return endings.map { $0.lowercased() }

@@ -138,7 +138,8 @@ extension Settings.Model {
 
     /// Whether a model's folder below one of models may be called so.
     static func isName(_ text: String) -> Bool {
-        !text.isEmpty && !text.contains("/") && !text.hasPrefix(".")
+        // By bytes: to Swift a slash with an accent is another character.
+        !text.isEmpty && !text.utf8.contains(UInt8(ascii: "/")) && text.utf8.first != UInt8(ascii: ".")
     }
 }
 

@@ -116,17 +116,22 @@ package struct Settings: TOMLSection {
             .init(state.$folder, state.folder),
         ]
         if runtimeFolder != state.folder { folders.append(.init(runtime.$folder, runtimeFolder)) }
-        if let cacheFolder, !cacheFolder.hasPrefix(state.folder + "/") {
+        if let cacheFolder, !Self.isPath(cacheFolder, atOrBelow: state.folder) || cacheFolder == state.folder
+        {
             folders.append(.init(cache.$folder, cacheFolder))
         }
         for (index, first) in folders.enumerated() {
             for second in folders.dropFirst(index + 1) {
-                let (a, b) = (realPath(first.path) + "/", realPath(second.path) + "/")
-                guard !a.hasPrefix(b), !b.hasPrefix(a) else {
+                let (a, b) = (realPath(first.path), realPath(second.path))
+                guard !Self.isPath(a, atOrBelow: b), !Self.isPath(b, atOrBelow: a) else {
                     throw .overlappingFolders(file: file, first, second)
                 }
             }
         }
+    }
+
+    private static func isPath(_ path: String, atOrBelow folder: String) -> Bool {
+        path == folder || path.utf8.starts(with: (folder == "/" ? folder : folder + "/").utf8)
     }
 
     /// A path with the links of its existing part resolved.

@@ -83,7 +83,8 @@ extension TOMLKind {
         case (.strings, .array(let nodes)): return Self.texts(nodes).map(TOMLValue.strings)
         case (.numbers(let count), .array(let nodes)):
             let numbers = nodes.compactMap(Self.number)
-            return nodes.count == numbers.count && count.contains(numbers.count) ? .numbers(numbers) : nil
+            let isList = nodes.count == numbers.count && count.contains(numbers.count)
+            return isList && numbers.allSatisfy(\.isFinite) ? .numbers(numbers) : nil
         case (.choice(let words), .string(let text)): return words.contains(text) ? .string(text) : nil
         case (.choices(let words), .array(let nodes)):
             return Self.texts(nodes).flatMap { Set($0).isSubset(of: words) ? .strings($0) : nil }

@@ -58,6 +58,8 @@ final class TOMLReading: Sendable {
         }
         do throws(ValueObjection) {
             guard let raw = form.kind.read(node) else { throw ValueObjection() }
+            // The system's calls would take it for the end.
+            guard !raw.hasNUL else { throw ValueObjection("the character U+0000 is in it") }
             return (try form.read(raw, file), node.place)
         } catch {
             note(

@@ -179,6 +179,14 @@ extension TOMLValue {
         }
     }
 
+    var hasNUL: Bool {
+        switch self {
+        case .string(let text): text.utf8.contains(0)
+        case .strings(let texts): texts.contains { $0.utf8.contains(0) }
+        default: false
+        }
+    }
+
     fileprivate var integer: Int {
         get throws(ValueObjection) {
             guard case .integer(let value) = self else { throw ValueObjection() }

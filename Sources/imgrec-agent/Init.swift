@@ -33,7 +33,9 @@ struct Init: ParsableCommand {
 
     func run() throws {
         let url = URL(fileURLWithPath: config)
-        guard force || !FileManager.default.fileExists(atPath: url.path) else {
+        // A link that leads nowhere is something too.
+        var status = stat()
+        guard force || lstat(url.path, &status) != 0 else {
             printError(
                 "\(config) exists already. To replace it: imgrec-agent init --force --config \(config)")
             throw ExitCode(SystemExit.cannotCreate.rawValue)
@@ -49,6 +51,8 @@ struct Init: ParsableCommand {
         }
         let text = SettingsTemplate.text(
             images: written(images), output: written(output), state: written(state) ?? unit?.ownStateFolder)
+        // What would be refused when it is read is not written.
+        _ = try reportingErrors { try Settings(text, file: absolutePath(config)) }
         do {
             try FileManager.default.createDirectory(
                 at: url.deletingLastPathComponent(), withIntermediateDirectories: true)

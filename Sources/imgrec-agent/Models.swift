@@ -52,7 +52,8 @@ struct ModelsList: ParsableCommand {
                 entry.name, entry.dimension.map(String.init) ?? "",
                 entry.width.flatMap { width in entry.height.map { "\(width) x \($0)" } } ?? "",
                 entry.fileBytes.map { "\($0 / 1_000_000) MB" } ?? "",
-                entry.photosPerSecond.map { String(format: "%.1f", $0) } ?? "", entry.licence ?? "", use,
+                entry.photosPerSecond.map { String(format: "%.1f", $0) } ?? "",
+                printable(entry.licence ?? ""), use,
             ]
         }
         let heading = ["model", "dimension", "picture", "size", "photos/s", "licence", ""]

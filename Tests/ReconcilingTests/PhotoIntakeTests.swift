@@ -112,16 +112,21 @@ struct PhotoIntakeTests {
     }
 
     @Test(
-        "a photo that cannot be read stays as it was where it was ready, and is tried again where it was not")
-    func unreadable() throws {
+        "a photo that cannot be read stays as it was where it was ready, and is tried again where that may help",
+        arguments: [false, true])
+    func unreadable(mayPass: Bool) throws {
         let plan = try plan(["a.jpg", "b.jpg"], known: ["a.jpg": .ready(digest("old"))])
         var intake = intake(plan)
-        for reading in plan.readings { intake.take(.unreadable(reason: "no permission"), of: reading) }
+        for reading in plan.readings {
+            intake.take(.unreadable(reason: "no permission", mayPass: mayPass), of: reading)
+        }
         #expect(intake.keptFailures == [.init(path: "a.jpg", reason: "no permission")])
         #expect(intake.departures.failed.isEmpty && intake.departures.removed.isEmpty)
         #expect(
             intake.takeImages().map(\.state) == [.failed(reason: "no permission", attempts: 1, under: nil)])
         #expect(intake.failures.count == 2)
+        // One that is used meanwhile is tried again less often.
+        #expect(intake.retries.map(\.attempts) == (mayPass ? [RetrySchedule.mostCounted, 1] : []))
     }
 
     @Test(

@@ -86,7 +86,7 @@ struct SettingsTests {
         "folders that lie in each other are refused",
         arguments: [
             ("/a", "/a/b", "/s"), ("/a/b", "/a", "/s"), ("/a", "/b", "/b/c"), ("/a", "/b", "/a"),
-            ("/a/../b", "/b", "/s"),
+            ("/a/../b", "/b", "/s"), ("/", "/b", "/s"), ("/a", "/", "/s"), ("/a", "/b", "/"),
         ])
     func overlap(images: String, output: String, state: String) {
         let text = SettingsTemplate.text(images: images, output: output, state: state)

@@ -241,6 +241,14 @@ struct StrictTOMLTests {
                 "[images]\nfolder = 1979-05-27",
                 "a.toml:2: images.folder must be text in quotes, not a date or time"
             ),
+            (
+                "[images]\nfolder = \"a\\u0000b\"",
+                "a.toml:2: images.folder must be text in quotes, not the text \"a\u{0}b\": the character U+0000"
+            ),
+            (
+                "[images]\nfolder = \"x\"\n[model]\nmean = [1, inf, 2]",
+                "a.toml:4: model.mean must be a list of 3 numbers, not a list of 3"
+            ),
             ("images = 3", "a.toml:1: images must be a table, written [images], not 3"),
             (
                 "[images]\nfolder = \"x\"\n[list]\nname = \"n\"",
@@ -274,6 +282,7 @@ struct StrictTOMLTests {
         arguments: [
             ("[images]\nfolder = ", "a.toml:2:"), ("a = 1\na = 2", "a.toml:2:"), ("[images\n", "a.toml:1:"),
             ("[images]\nfolder = \"x\"\n[é]\nb = 1", "a.toml:3:"), ("[.", "a.toml:1:"),
+            ("[images]\nfolder = \"p\"\n[[\n", "a.toml:3:"),
             ("a = \"\u{0}\"", "a.toml:1:"), (String(repeating: "[", count: 100_000), "a.toml:1:"),
             ("a = \(String(repeating: "[", count: 100_000))", "a.toml:1:"),
             ("\n[a\(String(repeating: ".a", count: 100_000))]", "a.toml:2:"),
