@@ -55,11 +55,13 @@ package struct ModelManifest: Hashable, Sendable {
     }
 
     package static let fileName = "manifest.toml"
+    /// How long it may be.
+    private static let mostBytes = 1 << 20
 
     /// Reads a model folder's manifest.
     package init(folder: String) throws(ModelError) {
         let path = "\(folder)/\(Self.fileName)"
-        let (bytes, failure) = SystemFiles().contents(ofFile: path)
+        let (bytes, failure) = SystemFiles().contents(ofFile: path, limit: Self.mostBytes)
         if let failure {
             throw failure == ENOENT || failure == ENOTDIR
                 ? .noManifest(folder: folder) : .unreadableManifest(file: path, errno: failure)

@@ -31,7 +31,9 @@ extension FileCalls {
     }
 
     /// All bytes of the file at a path, also of one that has no size, such as a pipe.
-    package func contents(ofFile path: String) -> (bytes: [UInt8], errno: Int32?) {
+    ///
+    /// - Parameter limit: how many there may be; EFBIG where there are more.
+    package func contents(ofFile path: String, limit: Int) -> (bytes: [UInt8], errno: Int32?) {
         let file = open(path, O_RDONLY | O_CLOEXEC, 0)
         guard file >= 0 else { return ([], errno) }
         defer { close(file) }
@@ -40,6 +42,7 @@ extension FileCalls {
             var part = [UInt8](repeating: 0, count: 1 << 16)
             let (count, failure) = part.withUnsafeMutableBytes { readAll(file, $0) }
             if let failure { return ([], failure) }
+            guard bytes.count + count <= limit else { return ([], EFBIG) }
             bytes += part[..<count]
             if count < part.count { return (bytes, nil) }
         }

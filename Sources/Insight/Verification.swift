@@ -120,7 +120,8 @@ package struct Verification {
 
     /// What the table of attributes says, where the catalogue does not have it yet.
     private func attributeTable() throws -> NewAttributes? {
-        let table = try settings.output.attributes.map { try AttributeTable(file: $0, DirectTableFiles()) }
+        let files = DirectTableFiles(limit: settings.output.attributesMaxBytes)
+        let table = try settings.output.attributes.map { try AttributeTable(file: $0, files) }
         return try table?.digest == catalogue.attributesFile() ? nil : NewAttributes(rows: table?.rows ?? [:])
     }
 

@@ -38,7 +38,7 @@ package final class Reconciler {
         tableFiles: (any TableFiles)? = nil,
         progress: @escaping @Sendable (ReconcileProgress) -> Void = { _ in }
     ) throws {
-        let files = tableFiles ?? DirectTableFiles()
+        let files = tableFiles ?? DirectTableFiles(limit: settings.output.attributesMaxBytes)
         workplace = Workplace(
             settings: settings, executable: executable, keepsModelInService: keepsModelInService,
             progress: progress)

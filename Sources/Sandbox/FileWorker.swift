@@ -57,9 +57,11 @@ package final class FileWorker: Sendable {
 
     /// A file's bytes, and what it was like before they were read; nil where there is none that may be read.
     ///
-    /// - Parameter timeoutSeconds: how long that may take, from the question to the last byte.
+    /// - Parameters:
+    ///   - limit: how many bytes it may have.
+    ///   - timeoutSeconds: how long that may take, from the question to the last byte.
     package func contents(
-        of path: String, timeoutSeconds: Int
+        of path: String, limit: Int, timeoutSeconds: Int
     ) throws(FileWorkerFailure) -> (stamp: Stamp, bytes: [UInt8])? {
         try ask(.contents, path, timeoutSeconds) { (next) throws(FileWorkerFailure) in
             guard let stamp = try Self.stamp(in: try next()) else { return nil }
@@ -67,7 +69,9 @@ package final class FileWorker: Sendable {
             while true {
                 let part = try next()
                 switch part.first.flatMap(FileWorkerMain.Answer.init(rawValue:)) {
-                case .part: bytes += part.dropFirst()
+                case .part:
+                    guard bytes.count + part.count - 1 <= limit else { throw .tooLarge(limit: limit) }
+                    bytes += part.dropFirst()
                 case .end: return (stamp, bytes)
                 case .nothing: return nil
                 case .failed: throw Self.failure(in: part)
@@ -187,6 +191,7 @@ package enum FileWorkerFailure: Error, Hashable {
     /// The disk answers that it cannot.
     case failed(errno: Int32)
     case cannotStart(errno: Int32)
+    case tooLarge(limit: Int)
 
     /// What an errno of looking at a file, or of reading it, says; nil where it says that there is no such file, or none for us.
     /// All else may pass.

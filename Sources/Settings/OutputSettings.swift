@@ -61,6 +61,10 @@ extension Settings {
                 + "reports that its disk does not answer.")
         package var attributesTimeoutSeconds = 5
         @Key(
+            "attributes_max_bytes", .integer(1...1 << 34),
+            "A larger table is not read; a running agent goes on with what it knows and says so.")
+        package var attributesMaxBytes = 256 << 20
+        @Key(
             "component", .boolean, redoes: .documents,
             "Whether to write similar-products.js beside the files: the element <similar-products> for web "
                 + "pages.")

@@ -30,6 +30,9 @@ package struct Settings: TOMLSection {
     /// Where settings are looked for unless a command names another file.
     package static let defaultFile = "/etc/imgrec-agent/imgrec-agent.toml"
 
+    /// How long a settings file may be.
+    static let mostBytes = 16 << 20
+
     /// The defaults, with examples for the folders that have none.
     package init() {}
 
@@ -37,7 +40,7 @@ package struct Settings: TOMLSection {
     ///
     /// - Parameter files: the calls to the file system.
     package init(file: String, files: any FileCalls = SystemFiles()) throws(SettingsError) {
-        let (bytes, failure) = files.contents(ofFile: file)
+        let (bytes, failure) = files.contents(ofFile: file, limit: Self.mostBytes)
         switch failure {
         case nil: break
         case ENOENT, ENOTDIR: throw .noFile(file: file)

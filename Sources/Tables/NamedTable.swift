@@ -10,12 +10,16 @@ package struct NamedTable {
     /// As many cells as there are columns.
     package let rows: [[String]]
 
+    /// How long the file of a command may be.
+    private static let mostBytes = 1 << 30
+
     /// - Parameters:
     ///   - file: may be a pipe.
     ///   - remedy: what to do where there is no such file.
     package init(file: String, remedy: String) throws(TableError) {
-        let (bytes, failure) = SystemFiles().contents(ofFile: file)
+        let (bytes, failure) = SystemFiles().contents(ofFile: file, limit: Self.mostBytes)
         if let failure {
+            guard failure != EFBIG else { throw .notReached(file: file, .tooLarge(limit: Self.mostBytes)) }
             guard let reason = FileWorkerFailure(looking: failure) else {
                 throw .none(file: file, remedy: remedy)
             }

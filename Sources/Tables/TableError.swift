@@ -20,6 +20,10 @@ package enum TableError: ExplainedError, Hashable {
                 "\(file) cannot be reached: it could not be looked at, or not read, in \(seconds) s (output.attributes_timeout_seconds)",
                 remedy: "Check that its disk is mounted, and that its server is there and fast enough.",
                 .inputOutput)
+        case .notReached(let file, .tooLarge(let limit)):
+            .init(
+                "\(file) has more than the \(limit) bytes that a table may have (output.attributes_max_bytes)",
+                remedy: "Make it smaller, or raise the limit.", .dataError)
         case .notReached(let file, .lost):
             .init("\(file) cannot be reached: the process that looks at it ended", .inputOutput)
         case .notReached(let file, .failed(let number)):

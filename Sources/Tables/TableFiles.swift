@@ -16,10 +16,15 @@ package protocol TableFiles: Sendable {
 
 /// For commands: whoever waits for them can end them.
 package struct DirectTableFiles: TableFiles {
+    private let limit: Int
     private let files: any FileCalls
 
-    /// - Parameter files: the calls to the file system.
-    package init(files: any FileCalls = SystemFiles()) { self.files = files }
+    /// - Parameters:
+    ///   - limit: how many bytes a table may have.
+    ///   - files: the calls to the file system.
+    package init(limit: Int, files: any FileCalls = SystemFiles()) {
+        (self.limit, self.files) = (limit, files)
+    }
 
     package func stamp(of file: String) throws(TableError) -> FileStamp? {
         var status = Glibc.stat()
@@ -30,7 +35,8 @@ package struct DirectTableFiles: TableFiles {
     package func contents(of file: String) throws(TableError) -> (stamp: FileStamp, bytes: Data)? {
         // Taken first: a change while it is read is noticed later.
         guard let stamp = try stamp(of: file) else { return nil }
-        let (bytes, failure) = files.contents(ofFile: file)
+        let (bytes, failure) = files.contents(ofFile: file, limit: limit)
+        if failure == EFBIG { throw .notReached(file: file, .tooLarge(limit: limit)) }
         if let failure { return try none(file, failure) }
         return (stamp, Data(bytes))
     }
@@ -60,6 +66,7 @@ package final class PatientTableFiles: TableFiles {
 
     private let worker: FileWorker
     private let timeoutSeconds: Int
+    private let limit: Int
     private let state = Mutex(State())
 
     private static let shortestPause = Duration.seconds(1)
@@ -75,6 +82,7 @@ package final class PatientTableFiles: TableFiles {
     package init(_ worker: FileWorker, _ settings: Settings) {
         self.worker = worker
         timeoutSeconds = settings.output.attributesTimeoutSeconds
+        limit = settings.output.attributesMaxBytes
     }
 
     package func stamp(of file: String) throws(TableError) -> FileStamp? {
@@ -85,7 +93,7 @@ package final class PatientTableFiles: TableFiles {
 
     package func contents(of file: String) throws(TableError) -> (stamp: FileStamp, bytes: Data)? {
         let answer = try asking(file, isReading: true) { () throws(FileWorkerFailure) in
-            try worker.contents(of: file, timeoutSeconds: timeoutSeconds).map {
+            try worker.contents(of: file, limit: limit, timeoutSeconds: timeoutSeconds).map {
                 (FileStamp($0.stamp), Data($0.bytes))
             }
         }

@@ -24,7 +24,7 @@ struct FileWorkerTests {
 
     private func read(_ path: String) throws(FileWorkerFailure) -> (stamp: FileWorker.Stamp, bytes: [UInt8])?
     {
-        try worker.contents(of: path, timeoutSeconds: 60)
+        try worker.contents(of: path, limit: 10_000_000, timeoutSeconds: 60)
     }
 
     @Test("gives a file's bytes and stamp, however long it is", arguments: [0, 1, 65_535, 65_536, 3_000_000])

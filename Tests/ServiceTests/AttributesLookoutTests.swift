@@ -25,7 +25,7 @@ struct AttributesLookoutTests {
             \(hasTable ? "attributes = \"products.csv\"" : "")
             """
         let settings = try Settings(text, file: "\(folder.path)/shop.toml")
-        return AttributesLookout(settings, DirectTableFiles())
+        return AttributesLookout(settings, DirectTableFiles(limit: 1 << 20))
     }
 
     private func write(_ text: String, secondsAgo: Double) throws {

@@ -10,7 +10,7 @@ struct AttributeTableTests {
     private func table(_ text: String) throws -> AttributeTable {
         let folder = try TemporaryFolder()
         try folder.write("a.csv", Array(text.utf8))
-        return try AttributeTable(file: "\(folder.path)/a.csv", DirectTableFiles())
+        return try AttributeTable(file: "\(folder.path)/a.csv", DirectTableFiles(limit: 1 << 20))
     }
 
     private func attributes(_ pairs: KeyValuePairs<String, String>) -> ProductAttributes {
@@ -48,9 +48,22 @@ struct AttributeTableTests {
     @Test("a file that is not there is another error than one that is no table")
     func missing() {
         let error = #expect(throws: TableError.self) {
-            try AttributeTable(file: "/nowhere/a.csv", DirectTableFiles())
+            try AttributeTable(file: "/nowhere/a.csv", DirectTableFiles(limit: 1 << 20))
         }
         #expect(error?.systemExit == .noInput)
+    }
+
+    @Test("a file that is larger than it may be is not read")
+    func large() throws {
+        let folder = try TemporaryFolder()
+        let text = "product,price\na,1\n"
+        try folder.write("a.csv", Array(text.utf8))
+        let file = "\(folder.path)/a.csv"
+        #expect(try AttributeTable(file: file, DirectTableFiles(limit: text.utf8.count)).rows.count == 1)
+        let error = #expect(throws: TableError.self) {
+            try AttributeTable(file: file, DirectTableFiles(limit: text.utf8.count - 1))
+        }
+        #expect(error?.description.contains("output.attributes_max_bytes") == true)
     }
 
     @Test(
@@ -65,7 +78,7 @@ struct AttributeTableTests {
             let fault = FailingFiles.Fault.errno(number)
             let files = FailingFiles(fault, at: call, isLasting: false, of: FailingFiles.kinds(of: fault))
             do throws(TableError) {
-                let table = try AttributeTable(file: file, DirectTableFiles(files: files))
+                let table = try AttributeTable(file: file, DirectTableFiles(limit: 1 << 20, files: files))
                 #expect(files.injected.isEmpty && table.rows.count == 1)
             } catch {
                 #expect(error == .notReached(file: file, .failed(errno: number)))
