@@ -37,13 +37,11 @@ package final class VectorFile: Sendable {
     deinit { close(descriptor) }
 
     /// Removes the files of models that are not among these.
-    static func removeAll(
-        but models: Set<ModelNumber>, stateFolder: String, files: any FileCalls = SystemFiles()
-    ) {
+    static func removeAll(but models: Set<ModelNumber>, stateFolder: String) {
         let kept = Set(models.map { name(of: $0) })
         let names = (try? FileManager.default.contentsOfDirectory(atPath: stateFolder)) ?? []
         for name in names where name.hasPrefix(prefix) && name.hasSuffix(ending) && !kept.contains(name) {
-            _ = files.unlinkat(AT_FDCWD, "\(stateFolder)/\(name)", 0)
+            _ = SystemFiles().unlinkat(AT_FDCWD, "\(stateFolder)/\(name)", 0)
         }
     }
 

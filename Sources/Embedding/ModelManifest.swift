@@ -110,13 +110,14 @@ extension ModelManifest {
             throw refuse(model.$file, expected: "a file beside the manifest", found: "\"\(file)\"")
         }
         // Of levels from 0 to 255; beyond that a float has no room for what comes of them.
-        guard written.input.mean.allSatisfy({ abs($0) <= 1e6 }) else {
-            throw refuse(written.input.$mean, expected: "numbers from -1000000 to 1000000", found: "another")
-        }
-        guard written.input.scale.allSatisfy({ (1e-6...1e6).contains(abs($0)) }) else {
+        if let wrong = written.input.mean.first(where: { abs($0) > 1e6 }) {
             throw refuse(
-                written.input.$scale, expected: "numbers from 0.000001 to 1000000, or as far below 0",
-                found: "another")
+                written.input.$mean, expected: "numbers from -1000000 to 1000000", found: "\(wrong)")
+        }
+        if let wrong = written.input.scale.first(where: { !(1e-6...1e6).contains(abs($0)) }) {
+            throw refuse(
+                written.input.$scale, expected: "numbers from 0.000001 to 1000000, or the same below 0",
+                found: "\(wrong)")
         }
         input = Input(written.input)
         let side = max(written.input.width, written.input.height)
